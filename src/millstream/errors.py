@@ -1,0 +1,316 @@
+"""Every error that Millstream raises, as one tree.
+
+    MillstreamError                   (INTERNAL_ERROR, 500)
+    ├── InvalidValue                  (INVALID_PARAMETER_VALUE, 400), also a ValueError
+    │   ├── MissingValue
+    │   ├── LimitExceeded
+    │   ├── SearchSyntaxError
+    │   ├── InvalidPath
+    │   └── ParameterChanged
+    ├── BadRequest                    (BAD_REQUEST, 400)
+    ├── NotFound                      (RESOURCE_DOES_NOT_EXIST, 404), also a LookupError
+    │   ├── ExperimentNotFound
+    │   ├── RunNotFound
+    │   ├── LoggedModelNotFound
+    │   ├── RegisteredModelNotFound
+    │   └── ArtifactNotFound
+    ├── EndpointNotFound              (ENDPOINT_NOT_FOUND, 404)
+    ├── MethodNotAllowed              (ENDPOINT_NOT_FOUND, 405)
+    ├── AlreadyExists                 (RESOURCE_ALREADY_EXISTS, 400)
+    ├── Conflict                      (RESOURCE_CONFLICT, 409)
+    ├── InvalidState                  (INVALID_STATE, 500)
+    ├── Unauthenticated               (UNAUTHENTICATED, 401)
+    ├── PermissionDenied              (PERMISSION_DENIED, 403)
+    ├── TooLarge                      (INVALID_PARAMETER_VALUE, 413)
+    ├── TooManyRequests               (REQUEST_LIMIT_EXCEEDED, 429)
+    ├── NotSupported                  (NOT_IMPLEMENTED, 501)
+    ├── StoreUnavailable              (TEMPORARILY_UNAVAILABLE, 503)
+    │   └── Unreachable               a server that does not answer, seen from the client
+    └── IntegrityError                (DATA_LOSS, 500), a checksum that does not match
+
+The codes and statuses are those of MLflow's REST protocol, so a client of either makes the same decision. An error
+crosses the wire as ``{"error_code", "message"}`` plus the class name and the hint, and becomes the same class again
+on the other side (:func:`from_wire`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+# The whole vocabulary of MLflow's protocol: what a client may meet, also from a server that is not ours.
+HTTP_STATUS: dict[str, int] = {
+    "INTERNAL_ERROR": 500,
+    "INVALID_STATE": 500,
+    "DATA_LOSS": 500,
+    "TEMPORARILY_UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_IMPLEMENTED": 501,
+    "REQUEST_LIMIT_EXCEEDED": 429,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "ABORTED": 409,
+    "RESOURCE_CONFLICT": 409,
+    "ALREADY_EXISTS": 409,
+    "NOT_FOUND": 404,
+    "ENDPOINT_NOT_FOUND": 404,
+    "RESOURCE_DOES_NOT_EXIST": 404,
+    "PERMISSION_DENIED": 403,
+    "UNAUTHENTICATED": 401,
+    "CUSTOMER_UNAUTHORIZED": 401,
+    "RESOURCE_ALREADY_EXISTS": 400,
+    "INVALID_PARAMETER_VALUE": 400,
+    "BAD_REQUEST": 400,
+}
+
+
+class MillstreamError(Exception):
+    """The root of every error raised here; users of MLflow know it as ``MlflowException``.
+
+    ``message`` says what is wrong in one line; ``hint``, when there is one, says the next step.
+    """
+
+    error_code: str = "INTERNAL_ERROR"
+    status: ClassVar[int | None] = None
+
+    def __init__(
+        self, message: object, error_code: str | int | None = None, *, hint: str | None = None, **details: Any
+    ) -> None:
+        self.message = str(message)
+        self.hint = hint
+        self.json_kwargs = details
+        if isinstance(error_code, str):
+            self.error_code = error_code
+        super().__init__(self.message)
+
+    def get_http_status_code(self) -> int:
+        """The HTTP status that a server answers with for this error."""
+        return self.status or HTTP_STATUS.get(self.error_code, 500)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON object sent to a client."""
+        body: dict[str, Any] = {"error_code": self.error_code, "message": self.message}
+        if self.hint:
+            body["hint"] = self.hint
+        if type(self) is not MillstreamError:
+            body["error_class"] = type(self).__name__
+        return body
+
+    def serialize_as_json(self) -> str:
+        """The JSON text of this error, in MLflow's form."""
+        return json.dumps({**self.json_kwargs, "error_code": self.error_code, "message": self.message})
+
+    @classmethod
+    def invalid_parameter_value(cls, message: object, **details: Any) -> MillstreamError:
+        """An :class:`InvalidValue`; the constructor MLflow's users know."""
+        return InvalidValue(message, **details)
+
+
+class InvalidValue(MillstreamError, ValueError):
+    """A value that can never be accepted, whatever the state of the store."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+
+    @classmethod
+    def of(cls, parameter: str, value: object, reason: str, *, hint: str | None = None) -> InvalidValue:
+        """The error for ``parameter``, worded so that MLflow's clients recognise it."""
+        shown = repr(value)
+        if len(shown) > 200:
+            shown = shown[:200] + "…"
+        return cls(f"Invalid value {shown} for parameter '{parameter}' supplied: {reason}", hint=hint)
+
+
+class MissingValue(InvalidValue):
+    """A required field that the request does not carry."""
+
+    @classmethod
+    def named(cls, parameter: str) -> MissingValue:
+        """The error for the absent field ``parameter``."""
+        return cls(
+            f"Missing value for required parameter '{parameter}'.",
+            hint=f"send '{parameter}'; the OpenAPI page at /docs lists the fields of each call",
+        )
+
+
+class LimitExceeded(InvalidValue):
+    """A value, batch or page beyond a documented limit."""
+
+
+class SearchSyntaxError(InvalidValue):
+    """A filter or order clause that does not parse; ``position`` is the 0-based offset of the character at fault."""
+
+    def __init__(
+        self, message: object, error_code: str | int | None = None, *, hint: str | None = None, position: int = 0,
+        text: str = "",
+    ) -> None:
+        if text:
+            message = f"{message}\n  {text}\n  {' ' * position}^"
+        super().__init__(message, error_code, hint=hint)
+        self.position = position
+
+
+class InvalidPath(InvalidValue):
+    """An artifact path that leaves its root, or could be read in two ways."""
+
+
+class ParameterChanged(InvalidValue):
+    """A parameter that was already logged with another value."""
+
+
+class BadRequest(MillstreamError):
+    """A request that is not even well-formed: broken JSON, a foreign host, the wrong content type."""
+
+    error_code = "BAD_REQUEST"
+
+
+class NotFound(MillstreamError, LookupError):
+    """Something named by a request does not exist, or is not visible to its principal."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+
+
+class ExperimentNotFound(NotFound):
+    """No experiment has this id or name."""
+
+
+class RunNotFound(NotFound):
+    """No run has this id."""
+
+
+class LoggedModelNotFound(NotFound):
+    """No logged model has this id."""
+
+
+class RegisteredModelNotFound(NotFound):
+    """No registered model, or no version of one, has this name."""
+
+
+class ArtifactNotFound(NotFound):
+    """No artifact lies at this path."""
+
+
+class EndpointNotFound(MillstreamError):
+    """A path that no operation has."""
+
+    error_code = "ENDPOINT_NOT_FOUND"
+
+
+class MethodNotAllowed(MillstreamError):
+    """A path that exists under another HTTP method."""
+
+    error_code = "ENDPOINT_NOT_FOUND"
+    status = 405
+
+
+class AlreadyExists(MillstreamError):
+    """A name or id that is taken."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"
+
+
+class Conflict(MillstreamError):
+    """The request was valid, but the thing changed under it."""
+
+    error_code = "RESOURCE_CONFLICT"
+
+
+class InvalidState(MillstreamError):
+    """The request is valid, but not in the present state of what it names."""
+
+    error_code = "INVALID_STATE"
+
+
+class Unauthenticated(MillstreamError):
+    """The server wants to know who is asking."""
+
+    error_code = "UNAUTHENTICATED"
+
+
+class PermissionDenied(MillstreamError):
+    """The principal may not do this."""
+
+    error_code = "PERMISSION_DENIED"
+
+
+class TooLarge(MillstreamError):
+    """A request body beyond the limit of its route."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+    status = 413
+
+
+class TooManyRequests(MillstreamError):
+    """The server is busy and asks the client to come back."""
+
+    error_code = "REQUEST_LIMIT_EXCEEDED"
+
+
+class NotSupported(MillstreamError):
+    """This store or target cannot do it; the message says which one can."""
+
+    error_code = "NOT_IMPLEMENTED"
+
+
+class StoreUnavailable(MillstreamError):
+    """The database or disk cannot take the operation now (full, read-only, stopped); nothing was changed."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+
+
+class Unreachable(StoreUnavailable):
+    """The tracking server did not answer."""
+
+
+class IntegrityError(MillstreamError):
+    """Bytes that do not match their checksum."""
+
+    error_code = "DATA_LOSS"
+
+
+def _tree(root: type[MillstreamError]) -> dict[str, type[MillstreamError]]:
+    named = {root.__name__: root}
+    for child in root.__subclasses__():
+        named.update(_tree(child))
+    return named
+
+
+_BY_NAME = _tree(MillstreamError)
+
+# What a bare error code (from a server that is not ours) means most precisely.
+_BY_CODE: dict[str, type[MillstreamError]] = {
+    "INVALID_PARAMETER_VALUE": InvalidValue,
+    "BAD_REQUEST": BadRequest,
+    "RESOURCE_DOES_NOT_EXIST": NotFound,
+    "NOT_FOUND": NotFound,
+    "ENDPOINT_NOT_FOUND": EndpointNotFound,
+    "RESOURCE_ALREADY_EXISTS": AlreadyExists,
+    "ALREADY_EXISTS": AlreadyExists,
+    "RESOURCE_CONFLICT": Conflict,
+    "ABORTED": Conflict,
+    "INVALID_STATE": InvalidState,
+    "UNAUTHENTICATED": Unauthenticated,
+    "CUSTOMER_UNAUTHORIZED": Unauthenticated,
+    "PERMISSION_DENIED": PermissionDenied,
+    "REQUEST_LIMIT_EXCEEDED": TooManyRequests,
+    "RESOURCE_EXHAUSTED": TooManyRequests,
+    "NOT_IMPLEMENTED": NotSupported,
+    "TEMPORARILY_UNAVAILABLE": StoreUnavailable,
+    "DATA_LOSS": IntegrityError,
+}
+
+
+def from_wire(body: Mapping[str, Any]) -> MillstreamError:
+    """The error that a server described, as the class it had there (or the nearest one for its code)."""
+    code = body.get("error_code")
+    message = str(body.get("message") or "")
+    hint = body.get("hint")
+    named = _BY_NAME.get(str(body.get("error_class")))
+    kind = named or _BY_CODE.get(str(code), MillstreamError)
+    error = kind.__new__(kind)
+    MillstreamError.__init__(
+        error, message, str(code) if code is not None else None, hint=str(hint) if hint else None
+    )
+    if isinstance(error, SearchSyntaxError):
+        error.position = 0
+    return error
