@@ -1,0 +1,16 @@
+#!/bin/sh
+# Pins the newest versions again: constraints/*.txt and constraints/clients/*.txt, without addresses, for every Python
+# that the project supports. A client's own requirements stand in constraints/clients/*.in.
+set -eu
+cd "$(dirname "$0")/.."
+export UV_PYTHON_DOWNLOADS=never
+compile() {
+    .venv/bin/uv pip compile --quiet --upgrade --no-emit-index-url --no-annotate --no-header "$@"
+}
+
+compile --universal --python-version 3.10 --all-extras pyproject.toml -o constraints/dev.txt
+echo 'hatchling' | compile --universal --python-version 3.10 - -o constraints/build.txt
+echo 'uv' | compile --universal --python-version 3.10 - -o constraints/tools.txt
+for requirements in constraints/clients/*.in; do
+    compile --python-version 3.11 "$requirements" -o "${requirements%.in}.txt"
+done
