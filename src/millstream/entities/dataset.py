@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millstream.entities.base import Entity
+from millstream.entities.base import Entity, Int64
 from millstream.entities.metric import InputTag
 
 
@@ -46,7 +46,7 @@ class LoggedModelOutput(Entity, frozen=True):
     """A logged model that a run has made, at a step."""
 
     model_id: str
-    step: int
+    step: Int64
 
 
 class RunInputs(Entity, frozen=True):

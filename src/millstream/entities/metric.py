@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millstream.entities.base import Entity
+from millstream.entities.base import Entity, Int64
 
 
 class Metric(Entity, frozen=True):
@@ -10,8 +10,8 @@ class Metric(Entity, frozen=True):
 
     key: str
     value: float
-    timestamp: int
-    step: int
+    timestamp: Int64
+    step: Int64
     model_id: str | None = None
     dataset_name: str | None = None
     dataset_digest: str | None = None
@@ -23,8 +23,8 @@ class MetricWithRunId(Entity, frozen=True):
 
     key: str
     value: float
-    timestamp: int
-    step: int
+    timestamp: Int64
+    step: Int64
     run_id: str
 
 

@@ -14,14 +14,15 @@ from millstream.entities.metric import Metric, Param, RunTag
 class RunInfo(Entity, frozen=True):
     """The facts of a run. Times are in milliseconds since the epoch; ``end_time`` is None while it runs.
 
-    ``run_uuid`` repeats ``run_id`` for clients older than MLflow 1.0.
+    ``run_uuid`` repeats ``run_id`` for clients older than MLflow 1.0. Fields without a default in the protocol are sent
+    even when they hold it (a default_factory keeps msgspec from leaving them out).
     """
 
     run_id: str
     experiment_id: str
-    user_id: str | None
-    status: str
-    start_time: int | None
+    user_id: str | None = None
+    status: str = msgspec.field(default_factory=lambda: "RUNNING")
+    start_time: int | None = None
     end_time: int | None = None
     lifecycle_stage: str = msgspec.field(default_factory=lambda: "active")
     artifact_uri: str | None = None
@@ -67,8 +68,8 @@ class Run(Entity, frozen=True):
     """A run as it stood when it was read."""
 
     info: RunInfo
-    data: RunData = RunData()
-    inputs: RunInputs = RunInputs()
+    data: RunData = msgspec.field(default_factory=lambda: RunData())
+    inputs: RunInputs = msgspec.field(default_factory=lambda: RunInputs())
     outputs: RunOutputs = RunOutputs()
 
     def to_dictionary(self) -> dict[str, Any]:

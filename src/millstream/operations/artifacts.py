@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from millstream.entities import FileInfo
+from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
 
 
@@ -49,7 +50,7 @@ class PresignUpload(Operation[PresignedUrl], frozen=True):
 
     run_id: str
     path: str
-    expiration: int = 900
+    expiration: Int64 = 900
 
 
 @operation("POST", "/2.0/mlflow/artifacts/presigned-download-url", Needs(Permission.READ, Resource.RUN, "run_id"),
@@ -59,7 +60,7 @@ class PresignDownload(Operation[PresignedUrl], frozen=True):
 
     run_id: str
     path: str
-    expiration: int = 900
+    expiration: Int64 = 900
 
 
 @operation("POST", "/v1/artifacts/delete", Needs(Permission.EDIT, Resource.RUN, "run_id"))

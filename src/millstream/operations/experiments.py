@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from millstream.entities import DatasetSummary, Experiment, ExperimentTag
+from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
 
 _CREATE = Needs(Permission.EDIT)
@@ -51,7 +52,7 @@ class CreateExperiment(Operation[ExperimentCreated], frozen=True):
 class SearchExperiments(Operation[ExperimentPage], frozen=True):
     """Find experiments by filter, in an order, page by page."""
 
-    max_results: int = 1000
+    max_results: Int64 = 1000
     page_token: str | None = None
     filter: str | None = None
     order_by: list[str] = []
@@ -101,7 +102,7 @@ class SetExperimentTag(Operation[None], frozen=True):
 
     experiment_id: str
     key: str
-    value: str
+    value: str = ""
 
 
 @operation("POST", "/2.0/mlflow/experiments/delete-experiment-tag", _needs(Permission.EDIT))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, operation
 
 
@@ -41,7 +42,7 @@ class FindGarbage(Operation[GarbageAnswer], frozen=True):
     ``deleted_before`` is in milliseconds since the epoch; ids limit the answer to what they name.
     """
 
-    deleted_before: int | None = None
+    deleted_before: Int64 | None = None
     run_ids: list[str] = []
     experiment_ids: list[str] = []
     logged_model_ids: list[str] = []

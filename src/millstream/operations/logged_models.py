@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from millstream.entities import LoggedModel, LoggedModelParameter, LoggedModelTag
+from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
 
 _PATH = "/2.0/mlflow/logged-models"
@@ -64,7 +65,7 @@ class SearchLoggedModels(Operation[LoggedModelPage], frozen=True):
     experiment_ids: list[str] = []
     filter: str | None = None
     datasets: list[DatasetFilter] = []
-    max_results: int = 100
+    max_results: Int64 = 100
     order_by: list[OrderBy] = []
     page_token: str | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from millstream.entities import Metric, MetricWithRunId
+from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
 
 _READ_ONE = Needs(Permission.READ, Resource.RUN, "run_id")
@@ -55,7 +56,7 @@ class GetMetricHistory(Operation[MetricHistory], frozen=True):
 
     run_id: str
     metric_key: str
-    max_results: int | None = None
+    max_results: Int64 | None = None
     page_token: str | None = None
 
 
@@ -65,7 +66,7 @@ class GetMetricHistoryBulk(Operation[MetricHistories], frozen=True):
 
     run_id: list[str]
     metric_key: str
-    max_results: int = 25_000
+    max_results: Int64 = 25_000
 
 
 @operation("GET", "/2.0/mlflow/metrics/get-history-bulk-interval", _READ_MANY, answer=MetricHistories)
@@ -74,9 +75,9 @@ class GetMetricHistoryBulkInterval(Operation[MetricHistories], frozen=True):
 
     run_ids: list[str]
     metric_key: str
-    start_step: int | None = None
-    end_step: int | None = None
-    max_results: int = 320
+    start_step: Int64 | None = None
+    end_step: Int64 | None = None
+    max_results: Int64 = 320
 
 
 @operation("POST GET", "/v1/metrics/series", _READ_MANY, answer=SeriesAnswer, writes=False)
@@ -88,10 +89,10 @@ class GetSeries(Operation[SeriesAnswer], frozen=True):
 
     run_ids: list[str]
     metric_key: str
-    buckets: int = 500
+    buckets: Int64 = 500
     by: str = "step"
-    start: int | None = None
-    end: int | None = None
+    start: Int64 | None = None
+    end: Int64 | None = None
 
 
 @operation("POST", "/v1/metrics/delete", _EDIT, answer=Deleted)
@@ -103,4 +104,4 @@ class DeleteMetric(Operation[Deleted], frozen=True):
 
     run_id: str
     key: str | None = None
-    from_step: int | None = None
+    from_step: Int64 | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from millstream.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, Metric, Param, Run, RunInfo, RunTag
+from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
 
 # A batch of metrics is small text; MLflow's servers refuse bodies beyond this many bytes, and so do we.
@@ -46,7 +47,7 @@ class CreateRun(Operation[RunAnswer], frozen=True):
     experiment_id: str = "0"
     user_id: str | None = None
     run_name: str | None = None
-    start_time: int | None = None
+    start_time: Int64 | None = None
     tags: list[RunTag] = []
 
 
@@ -56,7 +57,7 @@ class UpdateRun(Operation[RunInfoAnswer], frozen=True):
 
     run_id: str
     status: str | None = None
-    end_time: int | None = None
+    end_time: Int64 | None = None
     run_name: str | None = None
 
 
@@ -93,7 +94,7 @@ class SearchRuns(Operation[RunPage], frozen=True):
     experiment_ids: list[str] = []
     filter: str | None = None
     run_view_type: str = "ACTIVE_ONLY"
-    max_results: int = 1000
+    max_results: Int64 = 1000
     order_by: list[str] = []
     page_token: str | None = None
     metrics: list[str] | None = None
@@ -108,8 +109,8 @@ class LogMetric(Operation[None], frozen=True):
     run_id: str
     key: str
     value: float
-    timestamp: int
-    step: int = 0
+    timestamp: Int64
+    step: Int64 = 0
     model_id: str | None = None
     dataset_name: str | None = None
     dataset_digest: str | None = None
