@@ -12,5 +12,5 @@ compile --universal --python-version 3.10 --all-extras pyproject.toml -o constra
 echo 'hatchling' | compile --universal --python-version 3.10 - -o constraints/build.txt
 echo 'uv' | compile --universal --python-version 3.10 - -o constraints/tools.txt
 for requirements in constraints/clients/*.in; do
-    compile --python-version 3.11 "$requirements" -o "${requirements%.in}.txt"
+    compile --universal --python-version 3.10 "$requirements" -o "${requirements%.in}.txt"
 done

@@ -1,0 +1,108 @@
+"""Real servers as child processes: free ports, readiness by polling, and an end that comes even when pytest dies.
+
+A child is told by the kernel to stop when its parent dies (Linux), and belongs to a process group of its own, so that
+its workers end with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody accepts connections on ``port``."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def wait_until(ready: Callable[[], bool], seconds: float, what: str, process: Process | None = None) -> None:
+    """Polls ``ready`` until it is true. Raises AssertionError, with the log of ``process``, when it dies or time is up."""
+    until = time.monotonic() + seconds
+    while not ready():
+        if process is not None and process.returncode() is not None:
+            raise AssertionError(f"{what} ended with status {process.returncode()}:\n{process.log_tail()}")
+        if time.monotonic() > until:
+            raise AssertionError(f"{what} was not ready after {seconds:g} s:\n{process.log_tail() if process else ''}")
+        time.sleep(0.02)
+
+
+def _dies_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Process:
+    """One server process, with its output in ``log``. Use as a context manager, or call :meth:`stop`."""
+
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None,
+    ) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd,
+                env=dict(environment) if environment is not None else None, start_new_session=True,
+                preexec_fn=_dies_with_parent,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def returncode(self) -> int | None:
+        """The status that the process ended with, None while it runs."""
+        return self._popen.poll()
+
+    def log_tail(self, characters: int = 4000) -> str:
+        """The end of what the process wrote."""
+        return self.log.read_text(errors="replace")[-characters:]
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to the process and those it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, number)
+
+    def kill(self) -> None:
+        """Ends the process as a power cut would: no clean-up."""
+        self.signal(signal.SIGKILL)
+        self._popen.wait()
+
+    def stop(self, seconds: float = 15) -> int:
+        """Asks the process to end, insists after ``seconds``; returns its status."""
+        if self._popen.poll() is None:
+            self._popen.terminate()
+            try:
+                self._popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        # What the process started and left behind ends here too.
+        self.signal(signal.SIGKILL)
+        return self._popen.wait()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
