@@ -137,7 +137,7 @@ metric_points = Table(
 
 # Summaries of BLOCK_STEPS steps each, kept for steps from BLOCK_STEPS on, so that a chart of a long history reads
 # thousands of rows, not millions. Values are NULL where every point of the block is NaN.
-BLOCK_STEPS = 1024
+BLOCK_STEPS = 256
 metric_blocks = Table(
     "metric_blocks", metadata,
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),

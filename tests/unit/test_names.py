@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from millstream.tracking import names
+from millstream import names
 
 
 def test_a_name_is_adjective_noun_number() -> None:

@@ -1,0 +1,136 @@
+"""The SQL store: operations on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from millstream.errors import MillstreamError, NotSupported
+from millstream.operations import OWNER, Operation, Principal
+from millstream.stores.contract import Store
+from millstream.stores.sql import experiments, garbage, history, inputs, leases, logged_models, runs
+from millstream.stores.sql.database import Database, explain
+from millstream.stores.sql.keys import Keys
+from millstream.stores.sql.logging import LOGGING, log
+from millstream.stores.sql.migrations import prepare
+from millstream.stores.sql.transaction import EXECUTORS, Transaction
+from millstream.stores.sql.writer import Done, Outcome, Queued, Writer
+
+A = TypeVar("A")
+
+# Importing a module enters what it executes into the table.
+_DOMAINS = (experiments, garbage, history, inputs, leases, logged_models, runs)
+
+
+class SqlStore(Store):
+    """Experiments, runs and all that belongs to them in one database.
+
+    ``uri`` is ``sqlite:///path`` or ``postgresql://…``; ``artifact_root`` is where new experiments keep their files.
+    Reads run in the calling thread, each in a transaction of its own that sees one state. Writes queue for one thread,
+    which commits whatever has queued together (see :mod:`millstream.stores.sql.writer`).
+    """
+
+    def __init__(self, uri: str, artifact_root: str) -> None:
+        self._uri = uri
+        self._artifact_root = artifact_root
+        self._database = Database(uri)
+        self._keys = Keys()
+        prepare(self._database, artifact_root)
+        self._writer = Writer(self._commit)
+
+    @property
+    def uri(self) -> str:
+        return self._uri
+
+    @property
+    def artifact_root(self) -> str:
+        """Where new experiments keep their files."""
+        return self._artifact_root
+
+    def execute(self, operation: Operation[A], principal: Principal = OWNER) -> A:
+        if operation.endpoint.writes:
+            answer: A = self._writer.execute(self._known(operation), principal)
+            return answer
+        with self._database.reading() as connection:
+            return EXECUTORS[type(self._known(operation))](self._transaction(connection, principal), operation)  # type: ignore[no-any-return]
+
+    def submit(self, operation: Operation[Any], principal: Principal, on_done: Done) -> None:
+        """Queue a write; ``on_done(answer, error)`` is called in the writer's thread once it is durable, or refused."""
+        self._writer.submit(self._known(operation), principal, on_done)
+
+    def sweep(self) -> int:
+        """Mark runs whose lease ran out as failed; returns how many. Any number of processes may sweep."""
+        with self._database.writing() as connection:
+            transaction = self._transaction(connection, OWNER)
+            swept = leases.sweep(transaction)
+        self._keys.remember(transaction.entered)
+        return swept
+
+    def close(self) -> None:
+        self._writer.close()
+        self._database.close()
+
+    def _known(self, operation: Operation[A]) -> Operation[A]:
+        if type(operation) not in EXECUTORS:
+            raise NotSupported(
+                f"a database does not execute {type(operation).__name__}",
+                hint="files are reached through an artifact store, or through a tracking server",
+            )
+        return operation
+
+    def _transaction(self, connection: Connection, principal: Principal) -> Transaction:
+        return Transaction(connection, self._keys, self._artifact_root, principal)
+
+    def _commit(self, group: Sequence[Queued]) -> list[Outcome]:
+        """Execute a group in one transaction. When that fails as a whole, each gets one of its own, so that an
+        operation answers for nobody's trouble but its own."""
+        try:
+            with self._database.writing() as connection:
+                transaction = self._transaction(connection, group[0].principal)
+                outcomes = self._perform(transaction, group)
+        except Exception as error:
+            if len(group) == 1:
+                known = error if isinstance(error, MillstreamError) else _unexpected(error)
+                return [Outcome(None, known)]
+            return [self._commit([queued])[0] for queued in group]
+        self._keys.remember(transaction.entered)
+        return outcomes
+
+    def _perform(self, transaction: Transaction, group: Sequence[Queued]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        start = 0
+        while start < len(group):
+            end = start
+            while end < len(group) and isinstance(group[end].operation, LOGGING):
+                end += 1
+            if end > start:
+                operations: Any = [queued.operation for queued in group[start:end]]
+                outcomes += [Outcome(None, error) for error in log(transaction, operations)]
+                start = end
+            else:
+                outcomes.append(self._perform_one(transaction, group[start]))
+                start += 1
+        return outcomes
+
+    def _perform_one(self, transaction: Transaction, queued: Queued) -> Outcome:
+        """Execute one operation behind a savepoint: what it refuses half-way leaves no trace."""
+        before = dict(transaction.entered)
+        transaction.principal = queued.principal
+        try:
+            with transaction.connection.begin_nested():
+                return Outcome(EXECUTORS[type(queued.operation)](transaction, queued.operation), None)
+        except DBAPIError as error:
+            transaction.entered = before
+            return Outcome(None, explain(error, self._database))
+        except MillstreamError as error:
+            transaction.entered = before
+            return Outcome(None, error)
+
+
+def _unexpected(error: Exception) -> MillstreamError:
+    made = MillstreamError(f"unexpected {type(error).__name__} while writing")
+    made.__cause__ = error
+    return made
