@@ -95,7 +95,8 @@ def _decode_slowly(
         values.update(path)
     _refuse_nul(values, "")
     try:
-        return msgspec.convert(values, form.kind, strict=False)
+        made: Operation[Any] = msgspec.convert(values, form.kind, strict=False)
+        return made
     except msgspec.ValidationError as error:
         raise _explained(str(error), values) from None
 

@@ -39,7 +39,7 @@ class DatasetSummaries(Answer, frozen=True):
     dataset_summaries: list[DatasetSummary] = []
 
 
-@operation("POST", "/2.0/mlflow/experiments/create", _CREATE, answer=ExperimentCreated)
+@operation("POST", "/2.0/mlflow/experiments/create", _CREATE, answer=ExperimentCreated, repeatable=False)
 class CreateExperiment(Operation[ExperimentCreated], frozen=True):
     """Create an experiment with a name that no other has, deleted ones included."""
 

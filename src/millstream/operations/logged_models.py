@@ -44,7 +44,7 @@ class OrderBy(msgspec.Struct, frozen=True, omit_defaults=True):
     dataset_digest: str | None = None
 
 
-@operation("POST", _PATH, Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"), answer=LoggedModelAnswer)
+@operation("POST", _PATH, Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"), answer=LoggedModelAnswer, repeatable=False)
 class CreateLoggedModel(Operation[LoggedModelAnswer], frozen=True):
     """Create a logged model whose files are still to come. Without a name it gets a readable one."""
 

@@ -40,7 +40,7 @@ class Moved(Answer, frozen=True):
 
 
 @operation("POST", "/2.0/mlflow/runs/create",
-           Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"), answer=RunAnswer)
+           Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"), answer=RunAnswer, repeatable=False)
 class CreateRun(Operation[RunAnswer], frozen=True):
     """Start a run in an active experiment. ``start_time`` is in milliseconds since the epoch."""
 
@@ -152,7 +152,7 @@ class LogBatch(Operation[None], frozen=True):
     tags: list[RunTag] = []
 
 
-@operation("POST", "/2.0/mlflow/runs/log-model", _needs(Permission.EDIT))
+@operation("POST", "/2.0/mlflow/runs/log-model", _needs(Permission.EDIT), repeatable=False)
 class LogModel(Operation[None], frozen=True):
     """Note a model written by a client older than MLflow 3: ``model_json`` is its MLmodel as JSON text."""
 

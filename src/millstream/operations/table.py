@@ -80,6 +80,7 @@ class Endpoint:
     summary: str
     max_body: int | None
     ajax_only: bool
+    repeatable: bool
 
     @property
     def method(self) -> str:
@@ -97,11 +98,13 @@ OPERATIONS: list[type[Operation[Any]]] = []
 
 def operation(
     method: str, path: str, needs: Needs, *, answer: type[Answer] | None = None, writes: bool | None = None,
-    max_body: int | None = None, ajax_only: bool = False,
+    max_body: int | None = None, ajax_only: bool = False, repeatable: bool = True,
 ) -> Callable[[O], O]:
     """Enter an operation into the table. ``method`` may name several (``"GET POST"``), the first is what we send.
 
     ``writes`` says whether it changes the store; unless given, what is only reached by GET does not, all else does.
+    ``repeatable`` says that doing it twice leaves what doing it once leaves, so that a client whose answer was lost on
+    the way may send it again.
     """
 
     def enter(cls: O) -> O:
@@ -111,6 +114,7 @@ def operation(
             name=cls.__name__, methods=methods, path=path, needs=needs, answer=answer,
             writes="GET" not in methods if writes is None else writes, group=cls.__module__.rsplit(".", 1)[-1],
             summary=summary, max_body=max_body, ajax_only=ajax_only,
+            repeatable=repeatable,
         )
         OPERATIONS.append(cls)
         return cls

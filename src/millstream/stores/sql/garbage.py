@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Table, delete, select
 
 from millstream.errors import InvalidState, NotFound
 from millstream.operations import FindGarbage, Garbage, GarbageAnswer, Purged, PurgeGarbage
+from millstream.stores.sql.logged_models import no_model
 from millstream.stores.sql.schema import datasets, experiments, logged_models, model_links, runs
 from millstream.stores.sql.transaction import Transaction, executes, experiment_number, no_experiment, no_run
 
@@ -91,13 +92,17 @@ def purge(transaction: Transaction, operation: PurgeGarbage) -> Purged:
     return Purged(gone, gone_runs, gone_models)
 
 
+_NOT_FOUND: dict[str, Callable[[str], NotFound]] = {
+    "runs": no_run, "experiments": no_experiment, "logged_models": no_model,
+}
+
+
 def _deleted(transaction: Transaction, table: Table, id_column: str, name: Any, kept: Any) -> int:
     row = transaction.connection.execute(
         select(table.c.id, table.c[id_column].label("name"), table.c.deleted_time).where(table.c[id_column] == name)
     ).one_or_none()
     if row is None:
-        raise {"runs": no_run, "experiments": no_experiment}.get(
-            table.name, lambda name: NotFound(f"Logged model with ID '{name}' not found."))(str(name))
+        raise _NOT_FOUND[table.name](str(name))
     if row.deleted_time is None:
         raise InvalidState(f"{table.name.removesuffix('s').replace('_', ' ')} {name} is not deleted",
                            hint="delete it first; then it can be removed for good")

@@ -170,12 +170,12 @@ def _sample(transaction: Transaction, run: int, key: int, window: _Window) -> tu
     if len(few) <= shown:
         return [(row.step, row.timestamp, _value(row)) for row in few], False
     points = list(_candidates(transaction, run, key, window))
-    position = 0 if window.by == "step" else 1
-    low, high = min(point[position] for point in points), max(point[position] for point in points)
+    places = [point[0] for point in points] if window.by == "step" else [point[1] for point in points]
+    low, high = min(places), max(places)
     width = (high - low) // window.buckets + 1
     buckets: dict[int, list[_Sample]] = {}
-    for point in points:
-        buckets.setdefault((point[position] - low) // width, []).append(point)
+    for place, point in zip(places, points, strict=True):
+        buckets.setdefault((place - low) // width, []).append(point)
     kept = {point for bucket in buckets.values() for point in _corners(bucket)}
     return sorted(kept, key=lambda point: point[:2]), True
 

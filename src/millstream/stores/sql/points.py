@@ -6,7 +6,7 @@ Everything written here is idempotent: a point sent twice leaves the tables as a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -91,12 +91,12 @@ _UPSERT_BLOCK = (
 _Row = tuple[object, ...]
 
 
-def many(connection: Connection, statement: str, rows: list[_Row]) -> None:
+def many(connection: Connection, statement: str, rows: Sequence[_Row]) -> None:
     """Run a statement, written with ``?``, once a row, past the compiler: this is the hot path."""
     if rows:
         if connection.dialect.name != "sqlite":
             statement = statement.replace("?", "%s")
-        connection.exec_driver_sql(statement, rows)  # type: ignore[arg-type]
+        connection.exec_driver_sql(statement, list(rows))
 
 
 def _stored(value: float) -> float | None:

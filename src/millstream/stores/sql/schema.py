@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -37,13 +38,12 @@ metadata = MetaData(
 
 # SQLite gives row ids only to a column typed exactly INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
-_CLUSTERED = {"sqlite_with_rowid": False}
 
 # Indexes hold this many characters of a text: PostgreSQL refuses index entries beyond a third of a page.
 HEAD = 128
 
 
-def head(column: Column[str]) -> object:
+def head(column: Column[str]) -> ColumnElement[str]:
     """The indexed beginning of a text column; conditions must spell it this way for the index to serve."""
     return func.substr(column, literal_column("1"), literal_column(str(HEAD)))
 
@@ -66,7 +66,7 @@ experiment_tags = Table(
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("experiment_id", "key"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 
 # The text of every metric, parameter and tag key, once.
@@ -118,7 +118,7 @@ metrics = Table(
     Column("dataset_name", Text),
     Column("dataset_digest", Text),
     PrimaryKeyConstraint("run", "key"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 Index("ix_metrics_value", metrics.c.experiment_id, metrics.c.key, metrics.c.value, metrics.c.run)
 
@@ -132,7 +132,7 @@ metric_points = Table(
     Column("value", Double, nullable=False),
     Column("is_nan", SmallInteger, nullable=False),
     PrimaryKeyConstraint("run", "key", "step", "timestamp", "value", "is_nan"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 
 # Summaries of BLOCK_STEPS steps each, kept for steps from BLOCK_STEPS on, so that a chart of a long history reads
@@ -156,7 +156,7 @@ metric_blocks = Table(
     Column("max_timestamp", BigInteger),
     Column("max_value", Double),
     PrimaryKeyConstraint("run", "key", "block"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 
 params = Table(
@@ -166,9 +166,9 @@ params = Table(
     Column("experiment_id", Id, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("run", "key"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
-Index("ix_params_value", params.c.experiment_id, params.c.key, head(params.c.value), params.c.run)  # type: ignore[arg-type]
+Index("ix_params_value", params.c.experiment_id, params.c.key, head(params.c.value), params.c.run)
 
 run_tags = Table(
     "run_tags", metadata,
@@ -177,9 +177,9 @@ run_tags = Table(
     Column("experiment_id", Id, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("run", "key"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
-Index("ix_run_tags_value", run_tags.c.experiment_id, run_tags.c.key, head(run_tags.c.value), run_tags.c.run)  # type: ignore[arg-type]
+Index("ix_run_tags_value", run_tags.c.experiment_id, run_tags.c.key, head(run_tags.c.value), run_tags.c.run)
 
 datasets = Table(
     "datasets", metadata,
@@ -211,7 +211,7 @@ dataset_input_tags = Table(
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("input", "key"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 
 logged_models = Table(
@@ -240,7 +240,7 @@ logged_model_params = Table(
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("model", "key"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 
 logged_model_tags = Table(
@@ -249,7 +249,7 @@ logged_model_tags = Table(
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("model", "key"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 
 # The last point of each metric measured on a model, by the dataset and the run it was measured in.
@@ -264,7 +264,7 @@ logged_model_metrics = Table(
     Column("step", BigInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     PrimaryKeyConstraint("model", "key", "dataset_name", "dataset_digest", "run_id"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 
 # Which models a run has read ("input") or made ("output").
@@ -275,6 +275,6 @@ model_links = Table(
     Column("model_id", Text, nullable=False),
     Column("step", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("run", "direction", "model_id", "step"),
-    **_CLUSTERED,
+    sqlite_with_rowid=False,
 )
 Index("ix_model_links_model_id", model_links.c.model_id)

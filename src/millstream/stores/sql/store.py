@@ -28,13 +28,14 @@ _DOMAINS = (experiments, garbage, history, inputs, leases, logged_models, runs)
 class SqlStore(Store):
     """Experiments, runs and all that belongs to them in one database.
 
-    ``uri`` is ``sqlite:///path`` or ``postgresql://…``; ``artifact_root`` is where new experiments keep their files.
+    ``uri`` is ``sqlite:///path`` or ``postgresql://…``; ``artifact_root`` is where new experiments keep their files;
+    ``known_as`` is the tracking URI when it is another, as for a folder.
     Reads run in the calling thread, each in a transaction of its own that sees one state. Writes queue for one thread,
     which commits whatever has queued together (see :mod:`millstream.stores.sql.writer`).
     """
 
-    def __init__(self, uri: str, artifact_root: str) -> None:
-        self._uri = uri
+    def __init__(self, uri: str, artifact_root: str, *, known_as: str | None = None) -> None:
+        self._uri = known_as or uri
         self._artifact_root = artifact_root
         self._database = Database(uri)
         self._keys = Keys()
