@@ -8,6 +8,7 @@
     │   ├── InvalidPath
     │   └── ParameterChanged
     ├── BadRequest                    (BAD_REQUEST, 400)
+    │   └── TooSlow                   (BAD_REQUEST, 408)
     ├── NotFound                      (RESOURCE_DOES_NOT_EXIST, 404), also a LookupError
     │   ├── ExperimentNotFound
     │   ├── RunNotFound
@@ -162,6 +163,12 @@ class BadRequest(MillstreamError):
     """A request that is not even well-formed: broken JSON, a foreign host, the wrong content type."""
 
     error_code = "BAD_REQUEST"
+
+
+class TooSlow(BadRequest):
+    """A client that takes too long to send its request."""
+
+    status = 408
 
 
 class NotFound(MillstreamError, LookupError):
