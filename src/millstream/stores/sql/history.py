@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, literal, or_, select, tuple_
 
 from millstream.entities import Metric, MetricWithRunId
 from millstream.errors import InvalidValue
@@ -159,6 +159,8 @@ class _Window(NamedTuple):
 
 
 _Sample = tuple[int, int, float]  # step, timestamp, value
+# What a stretch of points amounts to: its first, last, smallest and greatest point; the latter two None if all are NaN.
+_Corners = tuple[_Sample, _Sample, "_Sample | None", "_Sample | None"]
 
 
 def _sample(transaction: Transaction, run: int, key: int, window: _Window) -> tuple[list[_Sample], bool]:
@@ -168,25 +170,38 @@ def _sample(transaction: Transaction, run: int, key: int, window: _Window) -> tu
     shown = window.buckets * 4
     few = transaction.connection.execute(_within(_of(run, key), window).limit(shown + 1)).all()
     if len(few) <= shown:
-        return [(row.step, row.timestamp, _value(row)) for row in few], False
-    points = list(_candidates(transaction, run, key, window))
-    places = [point[0] for point in points] if window.by == "step" else [point[1] for point in points]
-    low, high = min(places), max(places)
-    width = (high - low) // window.buckets + 1
-    buckets: dict[int, list[_Sample]] = {}
-    for place, point in zip(places, points, strict=True):
-        buckets.setdefault((place - low) // width, []).append(point)
-    kept = {point for bucket in buckets.values() for point in _corners(bucket)}
+        return [_point(row) for row in few], False
+    stretches = _stretches(transaction, run, key, window)
+    by = 0 if window.by == "step" else 1
+    places = [int(stretch[0][by]) for stretch in stretches]
+    low = min(places)
+    width = (max(places) - low) // window.buckets + 1
+    buckets: dict[int, _Corners] = {}
+    for place, stretch in zip(places, stretches, strict=True):
+        bucket = (place - low) // width
+        before = buckets.get(bucket)
+        buckets[bucket] = stretch if before is None else _joined(before, stretch)
+    kept = {point for bucket in buckets.values() for point in bucket if point is not None}
     return sorted(kept, key=lambda point: point[:2]), True
 
 
-def _corners(points: list[_Sample]) -> Iterable[_Sample]:
-    yield points[0]
-    yield points[-1]
-    numbers = [point for point in points if not math.isnan(point[2])]
-    if numbers:
-        yield min(numbers, key=lambda point: point[2])
-        yield max(numbers, key=lambda point: point[2])
+def _joined(before: _Corners, after: _Corners) -> _Corners:
+    first, last, least, greatest = before
+    _, last, low, high = after
+    if least is None or (low is not None and low[2] < least[2]):
+        least = low
+    if greatest is None or (high is not None and high[2] > greatest[2]):
+        greatest = high
+    return first, last, least, greatest
+
+
+def _point(row: Any) -> _Sample:
+    step, timestamp, value, is_nan = row
+    return step, timestamp, math.nan if is_nan else value
+
+
+def _corner(step: int | None, timestamp: int | None, value: float | None) -> _Sample | None:
+    return None if step is None or timestamp is None else (step, timestamp, math.nan if value is None else value)
 
 
 def _within(query: Select[Any], window: _Window) -> Select[Any]:
@@ -198,10 +213,14 @@ def _within(query: Select[Any], window: _Window) -> Select[Any]:
     return query
 
 
-def _candidates(transaction: Transaction, run: int, key: int, window: _Window) -> Iterator[_Sample]:
-    """Every point of the window; where it spans many blocks, the corners of each whole block in place of its points."""
+_CORNER_COLUMNS = [_BLOCK[f"{corner}_{part}"] for corner in ("first", "last", "min", "max")
+                   for part in ("step", "timestamp", "value")]
+
+
+def _stretches(transaction: Transaction, run: int, key: int, window: _Window) -> list[_Corners]:
+    """The window in order: each of its points; where it spans many blocks, each whole block in place of its points."""
     connection = transaction.connection
-    query = select(metric_blocks).where(_BLOCK.run == run, _BLOCK.key == key).order_by(_BLOCK.block)
+    query = select(_BLOCK.block, *_CORNER_COLUMNS).where(_BLOCK.run == run, _BLOCK.key == key).order_by(_BLOCK.block)
     if window.by == "step":
         if window.start is not None:
             query = query.where(_BLOCK.block * BLOCK_STEPS >= window.start)
@@ -212,34 +231,30 @@ def _candidates(transaction: Transaction, run: int, key: int, window: _Window) -
             query = query.where(_BLOCK.first_timestamp >= window.start)
         if window.end is not None:
             query = query.where(_BLOCK.last_timestamp <= window.end)
-    enough = connection.execute(select(func.count()).select_from(query.limit(window.buckets).subquery())).scalar_one()
-    raw = _within(_of(run, key), window)
-    if enough < max(window.buckets // 2, 1):
-        for row in connection.execute(raw):
-            yield row.step, row.timestamp, _value(row)
-        return
+    points = _within(_of(run, key), window)
     blocks = connection.execute(query).all()
-    covered = {block.block for block in blocks}
-    edges = [bound for bound in _gaps(covered)]
-    found = [
-        (row.step, row.timestamp, _value(row))
-        for row in connection.execute(raw.where(or_(*(and_(_POINT.step >= low, _POINT.step <= high)
-                                                      for low, high in edges))))
+    if len(blocks) < max(window.buckets // 2, 1):
+        return [(point, point, *_number(point)) for point in map(_point, connection.execute(points))]
+    between = or_(*(and_(_POINT.step >= low, _POINT.step <= high) for low, high in _gaps([row[0] for row in blocks])))
+    made: list[_Corners] = [
+        (point, point, *_number(point)) for point in map(_point, connection.execute(points.where(between)))
     ]
+    for row in blocks:
+        first, last, least, greatest = (_corner(*row[start:start + 3]) for start in (1, 4, 7, 10))
+        if first is not None and last is not None:
+            made.append((first, last, least, greatest))
+    return sorted(made, key=lambda corners: corners[0][:2])
+
+
+def _number(point: _Sample) -> tuple[_Sample | None, _Sample | None]:
+    """A point as the smallest and greatest of itself, unless it is NaN."""
+    return (None, None) if math.isnan(point[2]) else (point, point)
+
+
+def _gaps(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The ranges of steps before, between and behind these blocks, which are in order."""
+    low = -(2**63)
     for block in blocks:
-        for corner in ("first", "last", "min", "max"):
-            step = getattr(block, f"{corner}_step")
-            if step is not None:
-                value = getattr(block, f"{corner}_value")
-                found.append((step, getattr(block, f"{corner}_timestamp"), math.nan if value is None else value))
-    yield from sorted(found, key=lambda point: point[:2])
-
-
-def _gaps(covered: set[int]) -> Iterator[tuple[int, int]]:
-    """The ranges of steps before, behind and between these blocks."""
-    least = -(2**63)
-    low = least
-    for block in sorted(covered):
         high = block * BLOCK_STEPS - 1
         if low <= high:
             yield low, high
@@ -293,7 +308,7 @@ def _summarise(transaction: Transaction, run: Row[Any], key: int, cut_at: int | 
         whole.where(numbers).order_by(_POINT.value.desc(), _POINT.step, _POINT.timestamp).limit(1),
         whole.where(of_metric, edge),
     ]
-    left = [row for query in corners for row in connection.execute(query).all()]
+    left = [_point(row) for query in corners for row in connection.execute(query)]
     write_points(connection, [
-        Point(run.id, key, run.experiment_id, row.step, row.timestamp, _value(row), *measured_on) for row in left
+        Point(run.id, key, run.experiment_id, *point, *measured_on) for point in left
     ])
