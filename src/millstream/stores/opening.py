@@ -20,6 +20,7 @@ _PLUGINS = "millstream.store"
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):")
 # Brings MLflow's file store into a new store, by name because it is built on stores itself.
 _FOLDER_IMPORT = "millstream.interop.mlruns"
+IMPORTED = ".millstream-imported"  # written into the folder when all of it has arrived
 
 
 def scheme_of(uri: str) -> str:
@@ -86,9 +87,8 @@ def _open_folder(uri: str, artifact_root: str | None) -> Store:
     database = folder / DATABASE_NAME
     if folder.exists() and not folder.is_dir():
         raise InvalidValue(f"{folder} is a file, not a folder", hint=f"for a database write sqlite:///{folder}")
-    is_new = not database.exists()
     store = SqlStore(f"sqlite:///{database}", artifact_root or str(folder), known_as=uri)
-    if is_new and any(folder.glob("*/meta.yaml")):
+    if not (folder / IMPORTED).exists() and any(folder.glob("*/meta.yaml")):
         importlib.import_module(_FOLDER_IMPORT).import_folder(folder, store)
     return store
 

@@ -70,7 +70,9 @@ def _insert(table: str, columns: str, key: str, value: str = "") -> str:
 
 
 _RUN_TEXTS = {table: (table, "run, key, experiment_id, value", "run, key") for table in ("params", "run_tags")}
-_MODEL_TEXTS = {table: (table, "model, key, value", "model, key") for table in ("logged_model_params", "logged_model_tags")}
+_MODEL_TEXTS = {
+    table: (table, "model, key, value", "model, key") for table in ("logged_model_params", "logged_model_tags")
+}
 _EXPERIMENT_TAG = _insert("experiment_tags", "experiment_id, key, value", "experiment_id, key")
 _RUN = _insert("runs", "run_id, experiment_id, run_name, user_id, status, start_time, end_time, artifact_uri,"
                " deleted_time, deleted_with_experiment", "run_id")

@@ -1,0 +1,112 @@
+"""A tracking server as a source: MLflow's or ours, read over the protocol that both speak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec.structs import replace
+
+from millstream.errors import EndpointNotFound, InvalidValue
+from millstream.interop.source import BATCH, GREATEST, Point, Series, Source, settle
+from millstream.operations import (
+    GetMetricHistory,
+    SearchExperiments,
+    SearchLoggedModels,
+    SearchRuns,
+)
+from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun
+from millstream.stores.contract import Store
+
+_PAGE = 25_000
+_AT_ONCE = 8
+
+
+class ServerSource(Source):
+    """The server behind ``store``. A server tells no times of deletion, and no logged models in the trash."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="millstream-import")
+
+    @property
+    def title(self) -> str:
+        return self._store.uri
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._store.close()
+
+    def experiments(self) -> list[ImportedExperiment]:
+        made = []
+        token: str | None = None
+        while True:
+            try:
+                page = self._store.execute(SearchExperiments(view_type="ALL", page_token=token))
+            except EndpointNotFound:
+                raise InvalidValue(
+                    f"{self.title} is older than MLflow 1.28, or no tracking server",
+                    hint="import its database or its mlruns folder instead",
+                ) from None
+            for experiment in page.experiments:
+                deleted = experiment.last_update_time if experiment.lifecycle_stage == "deleted" else None
+                made.append(ImportedExperiment(experiment, deleted))
+            token = page.next_page_token
+            if not token:
+                return made
+
+    def count_runs(self) -> None:
+        return None
+
+    def batches(self, experiment: ImportedExperiment) -> Iterator[list[ImportedRun]]:
+        token: str | None = None
+        while True:
+            page = self._store.execute(SearchRuns(
+                experiment_ids=[experiment.experiment.experiment_id], run_view_type="ALL", max_results=BATCH,
+                order_by=["attributes.start_time ASC"], page_token=token,
+            ))
+            if page.runs:
+                yield [settle(ImportedRun(run), experiment) for run in page.runs]
+            token = page.next_page_token
+            if not token:
+                return
+
+    def series(self, runs: Sequence[ImportedRun]) -> Iterator[Series]:
+        wanted = [(run.run.info.run_id, metric.key) for run in runs for metric in run.run.data.metric_list]
+        # A few at a time, so that the answers of a batch are not all held at once.
+        for start in range(0, len(wanted), 4 * _AT_ONCE):
+            yield from self._pool.map(self._history, wanted[start:start + 4 * _AT_ONCE])
+
+    def _history(self, wanted: tuple[str, str]) -> Series:
+        run_id, key = wanted
+        points: list[Point] = []
+        token: str | None = None
+        while True:
+            page = self._store.execute(GetMetricHistory(run_id, key, max_results=_PAGE, page_token=token))
+            points += [(point.step, point.timestamp, _number(point.value)) for point in page.metrics]
+            token = page.next_page_token
+            if not token:
+                return Series.of(run_id, key, points)
+
+    def logged_models(self, experiment: ImportedExperiment) -> list[ImportedLoggedModel]:
+        made = []
+        token: str | None = None
+        while True:
+            try:
+                page = self._store.execute(SearchLoggedModels(
+                    experiment_ids=[experiment.experiment.experiment_id], page_token=token
+                ))
+            except EndpointNotFound:
+                return []  # a server before MLflow 3 has none
+            for model in page.models:
+                metrics = [replace(metric, value=_number(metric.value)) for metric in model.data.metrics]
+                made.append(ImportedLoggedModel(replace(model, data=replace(model.data, metrics=metrics))))
+            token = page.next_page_token
+            if not token:
+                return made
+
+
+def _number(value: float) -> float:
+    """A value as it was logged: a server of MLflow on a database answers the greatest number for an infinity."""
+    return float("inf") if value >= GREATEST else float("-inf") if value <= -GREATEST else value
