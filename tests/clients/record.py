@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.clients import raw
 from tests.clients.run import CLIENTS, programs, run_program
 from tests.servers.mlflow import MlflowServer
 
 CORPUS = Path(__file__).parent / "corpus" / "wire.json"
 KEPT_HEADERS = ("accept", "content-type", "content-encoding", "content-disposition", "x-content-type-options")
 LONGEST = 3000  # characters of a body; longer lists show their style in their first items
-_ID = re.compile(r"\b(?:m-)?[0-9a-f]{32}\b")
+_ID = re.compile(r"(?<![0-9a-z])(?:m-)?[0-9a-f]{32}(?![0-9a-z])")
+# What clients look for in a message; the rest of MLflow's wording is its own.
+_TOLD = re.compile(r"Invalid value .{0,80} for parameter '[^']*'|Missing value for required parameter '[^']*'", re.DOTALL)
 
 
 class Recording:
@@ -36,7 +39,7 @@ class Recording:
         self.examples: dict[str, dict[str, Any]] = {}
         self.lock = threading.Lock()
 
-    def add(self, client: str, example: dict[str, Any]) -> None:
+    def add(self, client: str, example: dict[str, Any], *, every: bool = False) -> None:
         path = _ID.sub("ID", example["path"])
         if "/mlflow-artifacts/artifacts/" in path:
             path = path.split("/artifacts/")[0] + "/artifacts/PATH"
@@ -46,6 +49,8 @@ class Recording:
         fields = sorted({key for key, _ in parse_qsl(example["query"], keep_blank_values=True)})
         kind = json.dumps([client, example["method"], path, fields, sent, example["status"]], sort_keys=True)
         with self.lock:
+            if every:
+                kind = f"{client} {len(self.examples):04}"
             self.examples.setdefault(kind, {"client": client, **example})
 
 
@@ -58,18 +63,32 @@ def _shape(value: object) -> object:
     return str(value) if value in ("NaN", "Infinity", "-Infinity") else type(value).__name__
 
 
+def _constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _document(data: bytes, kind: str) -> Any:
     """A body as it is kept: JSON as an object, with the style of its numbers unchanged; other text cut; bytes counted."""
     if not data:
         return None
     if "json" in kind:
         try:
-            return json.loads(data)
+            return json.loads(data, parse_constant=_constant)
         except ValueError:
-            return {"not JSON": data[:200].decode(errors="replace")}
+            return {"not JSON": data[:300].decode(errors="replace")}
+    if kind.startswith("text/html") and data.startswith(b"<!doctype"):
+        return "<an HTML page>"
     if kind.startswith("text/") and len(data) < 500:
         return data.decode(errors="replace")
     return f"<{len(data)} bytes>"
+
+
+def _told(answer: Any) -> Any:
+    """An error as it is kept: its code, and of its message what clients recognise."""
+    if isinstance(answer, dict) and "error_code" in answer:
+        found = _TOLD.search(str(answer.get("message", "")))
+        return {"error_code": answer["error_code"], "message": f"{found[0]} …" if found else "…"}
+    return answer
 
 
 def _shortened(value: Any) -> Any:
@@ -103,8 +122,9 @@ def _handler(recording: Recording, client: str, port: int) -> type[BaseHTTPReque
             answer = upstream.getresponse()
             received = answer.read()
             split = urlsplit(self.path)
+            who = self.headers.get("x-mlflow-test-client")
             recording.add(
-                client,
+                who or client,
                 {
                     "method": self.command,
                     "path": split.path,
@@ -112,14 +132,15 @@ def _handler(recording: Recording, client: str, port: int) -> type[BaseHTTPReque
                     "headers": {
                         name.lower(): value
                         for name, value in self.headers.items()
-                        if name.lower() in KEPT_HEADERS or name.lower().startswith("x-mlflow") or name.lower() == "user-agent"
+                        if name.lower() in KEPT_HEADERS or name.lower() in ("user-agent", "origin")
                     },
                     "chunked": self.headers.get("transfer-encoding", "").lower() == "chunked",
                     "request": _document(sent, self.headers.get("content-type", "")),
                     "status": answer.status,
                     "response headers": {k.lower(): v for k, v in answer.getheaders() if k.lower() in KEPT_HEADERS},
-                    "response": _document(received, answer.headers.get("content-type", "")),
+                    "response": _told(_document(received, answer.headers.get("content-type", ""))),
                 },
+                every=who is not None,
             )
             self.send_response(answer.status)
             for name, value in answer.getheaders():
@@ -131,7 +152,7 @@ def _handler(recording: Recording, client: str, port: int) -> type[BaseHTTPReque
                 self.wfile.write(received)
             upstream.close()
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _pass  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _pass  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -158,6 +179,8 @@ class _Same:
         for place in self.places:
             text = text.replace(place, "/place")
         text = re.sub(r"/[^\s\"']*?/(site-packages|tests)/", r"/place/\1/", text)
+        text = re.sub(r"/tmp\w+", "/tmp", text)
+        text = re.sub(r"(?<=python-requests/)[\d.]+|(?<=werkzeug/)[\d.]+", "0", text)
         text = re.sub(r"\b(20\d\d-\d\d-\d\dT[\d:.]+)", "2026-01-01T00:00:00", text)
         return re.sub(r"\b1[789]\d{11}\b", "1750000000000", text)
 
@@ -182,6 +205,8 @@ def main() -> None:
         for client in CLIENTS:
             proxy = ThreadingHTTPServer(("127.0.0.1", 0), _handler(recording, client, server.port))
             threading.Thread(target=proxy.serve_forever, daemon=True).start()
+            if client == CLIENTS[0]:
+                raw.requests(proxy.server_port)
             for program in programs(client):
                 if program == "big_artifact":
                     continue

@@ -1,30 +1,25 @@
 """Real servers as child processes: free ports, readiness by polling, and an end that comes even when pytest dies.
 
-A child is told by the kernel to stop when its parent dies (Linux), and belongs to a process group of its own, so that
-its workers end with it.
+A child belongs to a process group of its own, so that what it starts ends with it, and on Linux the kernel signals it
+when its parent dies.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
@@ -48,23 +43,30 @@ def wait_until(ready: Callable[[], bool], seconds: float, what: str, process: Pr
         time.sleep(0.02)
 
 
-def _dies_with_parent() -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def bound_to_parent(command: Sequence[str | Path], death_signal: str = "TERM", user: str | None = None) -> list[str]:
+    """``command`` such that it gets ``death_signal`` when this process dies, run as ``user`` when one is given."""
+    words = [str(word) for word in command]
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return words
+    drop = ["--reuid", user, "--regid", user, "--clear-groups"] if user else []
+    # Not by a preexec_fn, as Python warns of those in a program with threads.
+    return [setpriv, "--pdeathsig", death_signal, *drop, "--", *words]
 
 
 class Process:
-    """One server process, with its output in ``log``. Use as a context manager, or call :meth:`stop`."""
+    """One server process, with its output appended to ``log``. Use as a context manager, or call :meth:`stop`."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None,
+        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None, stop_signal: int = signal.SIGTERM, death_signal: str = "TERM", user: str | None = None,
     ) -> None:
         self.log = log
+        self._stop_signal = stop_signal
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd,
-                env=dict(environment) if environment is not None else None, start_new_session=True,
-                preexec_fn=_dies_with_parent,
+                bound_to_parent(command, death_signal, user), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                cwd=cwd, env=dict(environment) if environment is not None else None, start_new_session=True,
             )
 
     @property
@@ -79,26 +81,24 @@ class Process:
         """The end of what the process wrote."""
         return self.log.read_text(errors="replace")[-characters:]
 
-    def signal(self, number: int) -> None:
-        """Sends a signal to the process and those it started."""
+    def send_signal(self, number: int) -> None:
+        """Sends a signal to the process and to those it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, number)
 
     def kill(self) -> None:
         """Ends the process as a power cut would: no clean-up."""
-        self.signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         self._popen.wait()
 
     def stop(self, seconds: float = 15) -> int:
         """Asks the process to end, insists after ``seconds``; returns its status."""
         if self._popen.poll() is None:
-            self._popen.terminate()
-            try:
+            self._popen.send_signal(self._stop_signal)
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        # What the process started and left behind ends here too.
-        self.signal(signal.SIGKILL)
+        # What does not listen, and what the process started and left behind, ends here.
+        self.send_signal(signal.SIGKILL)
         return self._popen.wait()
 
     def __enter__(self) -> Process:

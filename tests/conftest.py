@@ -1,0 +1,83 @@
+"""The real servers that tests ask for by name; what they are and how they run stands in tests/servers/."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import keeper, postgres
+from tests.servers.ceph import S3Server
+from tests.servers.millstream import MillstreamServer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        keeper.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        keeper.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The marker of a server is that a test uses it.
+    needs = {
+        "postgres_uri": "postgres", "debian_postgres_uri": "postgres", "s3": "s3", "s3_bucket": "s3", "mlflow_server": "clients",
+    }
+    for item in items:
+        for name in getattr(item, "fixturenames", ()):
+            if name in needs:
+                item.add_marker(needs[name])
+
+
+@pytest.fixture(scope="module")
+def postgres_uri() -> Iterator[str]:
+    """An empty database, one a test module, on the newest PostgreSQL."""
+    with postgres.fresh_database(keeper.shared("postgres")["uri"]) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def debian_postgres_uri() -> Iterator[str]:
+    """An empty database, one a test module, on the PostgreSQL that Debian ships."""
+    with postgres.fresh_database(keeper.shared("debian postgres")["uri"]) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def s3() -> S3Server:
+    """The S3 server of this session."""
+    return S3Server(keeper.shared("ceph")["endpoint"])
+
+
+@pytest.fixture
+def s3_bucket(s3: S3Server) -> str:
+    """The name of an empty bucket of ``s3``."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    s3.client().create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def mlflow_server() -> str:
+    """The URI of MLflow's own tracking server."""
+    uri: str = keeper.shared("mlflow")["uri"]
+    return uri
+
+
+@pytest.fixture(scope="module")
+def millstream_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MillstreamServer]:
+    """Our server on SQLite, one a test module."""
+    with MillstreamServer(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one, so that nothing is left in the checkout."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
