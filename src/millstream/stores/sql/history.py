@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, literal, select, tuple_
 
 from millstream.entities import Metric, MetricWithRunId
 from millstream.errors import InvalidValue
@@ -220,46 +220,40 @@ _CORNER_COLUMNS = [_BLOCK[f"{corner}_{part}"] for corner in ("first", "last", "m
 def _stretches(transaction: Transaction, run: int, key: int, window: _Window) -> list[_Corners]:
     """The window in order: each of its points; where it spans many blocks, each whole block in place of its points."""
     connection = transaction.connection
-    query = select(_BLOCK.block, *_CORNER_COLUMNS).where(_BLOCK.run == run, _BLOCK.key == key).order_by(_BLOCK.block)
-    if window.by == "step":
-        if window.start is not None:
-            query = query.where(_BLOCK.block * BLOCK_STEPS >= window.start)
-        if window.end is not None:
-            query = query.where((_BLOCK.block + 1) * BLOCK_STEPS - 1 <= window.end)
-    else:
-        if window.start is not None:
-            query = query.where(_BLOCK.first_timestamp >= window.start)
-        if window.end is not None:
-            query = query.where(_BLOCK.last_timestamp <= window.end)
     points = _within(_of(run, key), window)
+    query = select(_BLOCK.block, *_CORNER_COLUMNS).where(_BLOCK.run == run, _BLOCK.key == key)
+    low, high = (_BLOCK.first_step, _BLOCK.last_step) if window.by == "step" else (
+        _BLOCK.first_timestamp, _BLOCK.last_timestamp)
+    if window.start is not None:
+        query = query.where(high >= window.start)
+    if window.end is not None:
+        query = query.where(low <= window.end)
     blocks = connection.execute(query).all()
     if len(blocks) < max(window.buckets // 2, 1):
         return [(point, point, *_number(point)) for point in map(_point, connection.execute(points))]
-    between = or_(*(and_(_POINT.step >= low, _POINT.step <= high) for low, high in _gaps([row[0] for row in blocks])))
-    made: list[_Corners] = [
-        (point, point, *_number(point)) for point in map(_point, connection.execute(points.where(between)))
-    ]
-    for row in blocks:
-        first, last, least, greatest = (_corner(*row[start:start + 3]) for start in (1, 4, 7, 10))
-        if first is not None and last is not None:
+    made: list[_Corners] = []
+    # Steps before the first block have none; a block that the window cuts is read point by point.
+    ranges = [(-(2**63), BLOCK_STEPS - 1)]
+    by = 0 if window.by == "step" else 1
+    for block, *columns in blocks:
+        first, last, least, greatest = (_corner(*columns[start:start + 3]) for start in (0, 3, 6, 9))
+        if first is None or last is None:
+            continue
+        cut = (window.start is not None and first[by] < window.start) or (
+            window.end is not None and last[by] > window.end)
+        if cut:
+            ranges.append((block * BLOCK_STEPS, (block + 1) * BLOCK_STEPS - 1))
+        else:
             made.append((first, last, least, greatest))
+    for start, end in ranges:
+        found = connection.execute(points.where(_POINT.step >= start, _POINT.step <= end))
+        made += [(point, point, *_number(point)) for point in map(_point, found)]
     return sorted(made, key=lambda corners: corners[0][:2])
 
 
 def _number(point: _Sample) -> tuple[_Sample | None, _Sample | None]:
     """A point as the smallest and greatest of itself, unless it is NaN."""
     return (None, None) if math.isnan(point[2]) else (point, point)
-
-
-def _gaps(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The ranges of steps before, between and behind these blocks, which are in order."""
-    low = -(2**63)
-    for block in blocks:
-        high = block * BLOCK_STEPS - 1
-        if low <= high:
-            yield low, high
-        low = (block + 1) * BLOCK_STEPS
-    yield low, 2**63 - 1
 
 
 @executes(DeleteMetric)
