@@ -48,8 +48,8 @@ from millstream.errors import InvalidValue, StoreUnavailable
 from millstream.interop.source import BATCH, GREATEST, RUN_NAME_TAG, Series, Source, left_behind, settle
 from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun
 from millstream.stores.sql.database import database_url
+from millstream.stores.sql.imports import raw_rows
 
-_ROWS = 50_000
 _NEEDED = {"experiments", "runs", "params", "tags", "metrics"}
 
 
@@ -135,8 +135,8 @@ class DatabaseSource(Source):
         tags = defaultdict(list)
         for row in self._select("experiment_tags", "experiment_id key value"):
             tags[row.experiment_id].append(ExperimentTag(row.key, row.value or ""))
-        first_runs = self._rows("SELECT experiment_id, min(start_time) FROM runs GROUP BY experiment_id")
-        begun = {row[0]: row[1] for row in first_runs}
+        first_runs = self._rows("SELECT experiment_id, min(start_time) AS start_time FROM runs GROUP BY experiment_id")
+        begun = {row.experiment_id: row.start_time for row in first_runs}
         rows = self._select("experiments", "experiment_id name artifact_location lifecycle_stage creation_time "
                             "last_update_time workspace", "ORDER BY experiment_id")
         names: set[str] = set()
@@ -221,8 +221,8 @@ class DatabaseSource(Source):
         if not {"inputs", "input_tags", "datasets"} <= self._columns.keys():
             return found
         rows = self._rows(
-            "SELECT i.input_uuid, i.destination_id, d.name, d.digest, d.dataset_source_type, d.dataset_source,"
-            " d.dataset_schema, d.dataset_profile FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id"
+            "SELECT i.input_uuid, i.destination_id, d.name, d.digest, d.dataset_source_type AS source_type,"
+            " d.dataset_source AS source, d.dataset_schema AS shape, d.dataset_profile AS profile FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id"
             " WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN :ids"
             " ORDER BY d.name, d.digest", ids=run_ids,
         )
@@ -231,7 +231,8 @@ class DatabaseSource(Source):
                                 ids=[row.input_uuid for row in rows]):
             tags[row.input_uuid].append(InputTag(row.name, row.value))
         for row in rows:
-            found[row.destination_id].append(DatasetInput(Dataset(*row[2:]), tags[row.input_uuid]))
+            dataset = Dataset(row.name, row.digest, row.source_type, row.source, row.shape, row.profile)
+            found[row.destination_id].append(DatasetInput(dataset, tags[row.input_uuid]))
         return found
 
     # Metrics
@@ -314,9 +315,9 @@ def _number(value: float) -> float:
 
 
 def _series(connection: Connection, statement: Any, run_ids: list[str]) -> Iterator[Series]:
-    result = connection.execution_options(yield_per=_ROWS).execute(statement, {"ids": run_ids})
+    result = connection.execution_options(stream_results=True).execute(statement, {"ids": run_ids})
     current: Series | None = None
-    for part in result.partitions():
+    for part in raw_rows(result):
         for (run_id, key), rows in groupby(part, itemgetter(0, 1)):
             if current is None or (current.run_id, current.key) != (run_id, key):
                 if current is not None:

@@ -104,7 +104,9 @@ class FolderSource(Source):
                 experiment_id=experiment_id, name=name, artifact_location=_root(meta.get("artifact_location"), home),
                 lifecycle_stage="deleted" if deleted else "active",
                 tag_list=[ExperimentTag(key, value) for key, value in _texts(home / "tags")],
-                creation_time=meta.get("creation_time"), last_update_time=meta.get("last_update_time"),
+                # MLflow 1 kept no times.
+                creation_time=meta.get("creation_time") or int((home / _META).stat().st_mtime * 1000),
+                last_update_time=meta.get("last_update_time"),
             )
             made.append(ImportedExperiment(experiment, experiment.last_update_time if deleted else None))
         return made
