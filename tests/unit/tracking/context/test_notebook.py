@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,11 +88,21 @@ class Server:
             env={**os.environ, **home}, stderr=subprocess.PIPE, text=True,
         )
         assert self.process.stderr is not None
-        for line in self.process.stderr:  # it says its address when it listens
+        said: list[str] = []
+        self.url = ""
+        for line in self.process.stderr:
+            said.append(line)
             if "http://127.0.0.1" in line:
                 self.url = line[line.index("http://127.0.0.1") :].strip().partition("/?")[0]
+                break
+        address = urllib.parse.urlsplit(self.url)
+        while True:  # it says its address a moment before it listens
+            assert self.process.poll() is None, "".join(said)
+            try:
+                socket.create_connection((str(address.hostname), address.port or 0), timeout=60).close()
                 return
-        raise AssertionError("the Jupyter server ended before it listened")
+            except ConnectionRefusedError:
+                continue
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(
@@ -122,7 +134,8 @@ def test_a_kernel_of_a_server(tmp_path: Path) -> None:
         client.load_connection_file(str(server.runtime / f"kernel-{session['kernel']['id']}.json"))
         client.start_channels()
         try:
-            client.wait_for_ready(timeout=60)
+            while not run_in(client, "print('here')"):  # what a kernel prints is lost until it knows of its reader
+                pass
             notebook = str(server.root / "study/first.ipynb")
             tags, late = json.loads(run_in(client, COLLECT))
             assert tags["mlflow.source.name"] == notebook
