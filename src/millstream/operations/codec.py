@@ -222,14 +222,20 @@ def decode_answer(kind: type[Operation[A]], body: bytes) -> A:
     """The answer that a server sent. Raises BadRequest when it does not fit the operation's answer."""
     decode = _form(kind).decode_answer
     if decode is None:
+        if body.strip()[:1] not in (b"{", b""):
+            raise _not_an_answer(kind, "it is no JSON object")
         return None  # type: ignore[return-value]
     try:
         return decode(body or b"{}")  # type: ignore[return-value]
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise BadRequest(
-            f"the answer to {kind.__name__} is not what the protocol says: {error}",
-            hint="check that the tracking URI names an MLflow-compatible server and not a proxy's login page",
-        ) from None
+        raise _not_an_answer(kind, str(error)) from None
+
+
+def _not_an_answer(kind: type[Operation[Any]], reason: str) -> BadRequest:
+    return BadRequest(
+        f"the answer to {kind.__name__} is not what the protocol says: {reason}",
+        hint="check that the tracking URI names an MLflow-compatible server and not a proxy's login page",
+    )
 
 
 __all__ = ["decode_answer", "decode_request", "encode_answer", "encode_request"]

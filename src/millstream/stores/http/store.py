@@ -30,12 +30,20 @@ class HttpStore(Store):
         return self._uri
 
     def execute(self, operation: Operation[A], principal: Principal = OWNER) -> A:
+        endpoint = operation.endpoint
+        return self._send(operation, retry=endpoint.repeatable or not endpoint.writes)
+
+    def execute_once(self, operation: Operation[A]) -> A:
+        """Like :meth:`execute`, sent once: for a caller with a patience of its own."""
+        return self._send(operation, retry=False)
+
+    def _send(self, operation: Operation[A], *, retry: bool) -> A:
         path, query, body = encode_request(operation)
         endpoint = operation.endpoint
         prefix = "/ajax-api" if endpoint.ajax_only else "/api"
         answer = self.transport.request(
             endpoint.method, prefix + path, query=query, body=body, headers=_JSON if body is not None else None,
-            retry=endpoint.repeatable or not endpoint.writes,
+            retry=retry,
         )
         return decode_answer(type(operation), answer.data)
 
