@@ -166,6 +166,6 @@ SERVER_MAX_ARTIFACT_BYTES = _setting("SERVER_MAX_ARTIFACT_BYTES", int, 0, "bytes
 SERVER_REQUEST_SECONDS = _setting("SERVER_REQUEST_SECONDS", float, 60.0, "seconds a client may take to send a request body, artifacts apart", OURS)
 SERVER_MAX_REQUESTS = _setting("SERVER_MAX_REQUESTS", int, 1024, "requests a server process works on at a time; more are asked to come back", OURS)
 SERVER_READ_THREADS = _setting("SERVER_READ_THREADS", int, 8, "threads of a server process that read from the store and move artifacts", OURS)
-SERVER_ARTIFACT_SCHEMES = _setting("SERVER_ARTIFACT_SCHEMES", str, "s3,gs,wasb,wasbs,abfs,abfss", "comma-separated URI schemes that an artifact location given by a client may have, proxied and local ones apart", "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES")
+SERVER_ARTIFACT_SCHEMES = _setting("SERVER_ARTIFACT_SCHEMES", str, "", "comma-separated further URI schemes that an artifact location given by a client may have, such as hdfs or sftp", "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES")
 LOG_FORMAT = _setting("LOG_FORMAT", str, "text", "how the server writes its log: text for people, json for programs", OURS)
 SWEEP_SECONDS = _setting("SWEEP_SECONDS", float, 15.0, "seconds between two looks of a server for runs whose process has died", OURS)

@@ -1,0 +1,433 @@
+"""Moving files: the artifact routes of MLflow's protocol, streamed both ways.
+
+Bytes go from the connection to the artifact store and back in chunks; no file is ever held whole, in memory or on the
+server's disk on its way elsewhere. What a browser is given is always a download in a sandbox: artifacts are written by
+whoever may log to a run, and must not speak with the voice of this server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import mimetypes
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from email.utils import formatdate
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from millstream.artifacts import paths
+from millstream.artifacts.contract import Content, FileStat, MultipartStore, Part, Upload
+from millstream.errors import (
+    ArtifactNotFound,
+    BadRequest,
+    Conflict,
+    InvalidPath,
+    InvalidValue,
+    MissingValue,
+    NotSupported,
+    RegisteredModelNotFound,
+)
+from millstream.operations.codec import encode_answer
+from millstream.server.artifacts import Place, presign_download
+from millstream.server.messages import HeaderList, Reply, Request, StreamedReply, json_reply
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_READ_AHEAD = 1 << 20
+_PRESIGNED_SECONDS = 900
+_MOST_PARTS = 10_000
+_RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
+_DIGEST = re.compile(rb"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
+_BASENAME = re.compile(r"[^/\\]*$")
+# Types that browsers show or play and that can hold no script; everything else is bytes.
+_SAFE_TYPES = frozenset({
+    "application/json", "application/pdf", "audio/mpeg", "audio/ogg", "audio/wav", "image/avif", "image/bmp", "image/gif",
+    "image/jpeg", "image/png", "image/webp", "text/csv", "text/plain", "video/mp4", "video/ogg", "video/webm",
+})
+_TEXT = re.compile(
+    r"(.*\.)?(MLmodel|MLproject|py|ya?ml|txt|md|log|cfg|conf|ini|toml|json|csv|tsv|sql|sh|r|ipynb)", re.IGNORECASE
+)
+_SANDBOX: HeaderList = [
+    (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"accept-ranges", b"bytes"),
+    (b"cache-control", b"no-cache"),
+]
+
+
+# Files of runs and models
+
+
+async def get_run_file(request: Request) -> Reply | StreamedReply:
+    """``GET /get-artifact?run_uuid=…&path=…``: a file of a run."""
+    place = await request.app.artifacts.of_run(_field(request, "run_id", shown="run_uuid"), request.principal)
+    return await _download(request, place, _field(request, "path"))
+
+
+async def get_model_file(request: Request) -> Reply | StreamedReply:
+    """A file of a logged model."""
+    place = await request.app.artifacts.of_model(_field(request, "model_id"), request.principal)
+    return await _download(request, place, _field(request, "artifact_file_path"))
+
+
+async def get_version_file(request: Request) -> Reply | StreamedReply:
+    """A file of a model version."""
+    name, version = _field(request, "name"), _field(request, "version")
+    raise RegisteredModelNotFound(f"Model Version (name={name}, version={version}) not found")
+
+
+async def upload_run_file(request: Request) -> Reply:
+    """``POST upload-artifact?run_uuid=…&path=…``: the body becomes a file of a run."""
+    place = await request.app.artifacts.of_run(_field(request, "run_id", shown="run_uuid"), request.principal)
+    return await _upload(request, place, _field(request, "path"))
+
+
+# Files below the proxied root
+
+
+async def list_files(request: Request) -> Reply:
+    """The files and folders directly under ``path``, by their names there."""
+    place = request.app.artifacts.proxied()
+    folder = request.fields.get("path", "")
+    entries = await request.app.artifacts.in_thread(place.list, folder)
+    cut = len(folder) + 1 if folder else 0
+    made: dict[str, Any] = {}
+    if entries:
+        made["files"] = [
+            {"path": entry.path[cut:], "is_dir": entry.is_dir, **({} if entry.is_dir else {"file_size": entry.file_size})}
+            for entry in entries
+        ]
+    return json_reply(made)
+
+
+async def get_file(request: Request) -> Reply | StreamedReply:
+    """A file below the proxied root."""
+    return await _download(request, request.app.artifacts.proxied(), request.fields["path"])
+
+
+async def put_file(request: Request) -> Reply:
+    """The body becomes a file below the proxied root."""
+    return await _upload(request, request.app.artifacts.proxied(), request.fields["path"])
+
+
+async def delete_file(request: Request) -> Reply:
+    """Remove a file or folder below the proxied root; nothing there is fine too."""
+    place = request.app.artifacts.proxied()
+    at = place.at(request.fields["path"])
+
+    def remove() -> None:
+        try:
+            place.store.remove(at)
+        except ArtifactNotFound:
+            return
+
+    await request.app.artifacts.in_thread(remove)
+    return json_reply({})
+
+
+async def presign_file(request: Request) -> Reply:
+    """An address at which the client may fetch a file below the proxied root without this server in between."""
+    place = request.app.artifacts.proxied()
+    asked = request.fields.get("expiration", str(_PRESIGNED_SECONDS))
+    if not asked.isascii() or not asked.isdigit():
+        raise InvalidValue.of("expiration", asked, "expected a number of seconds")
+    made = await request.app.artifacts.in_thread(presign_download, place, request.fields["path"], int(asked))
+    return Reply(encode_answer(made))
+
+
+# Uploads in parts
+
+
+class _Create(msgspec.Struct):
+    path: str
+    num_parts: int = 1
+    file_size: int | None = None
+    part_size: int | None = None
+    sha256: str | None = None
+
+
+class _SentPart(msgspec.Struct):
+    part_number: int
+    etag: str
+    url: str | None = None
+
+
+class _Complete(msgspec.Struct):
+    path: str
+    upload_id: str
+    parts: list[_SentPart] = []
+
+
+class _Abort(msgspec.Struct):
+    path: str
+    upload_id: str
+
+
+async def create_upload(request: Request) -> Reply:
+    """Begin an upload in parts of the file ``path`` of the body in the folder of the address."""
+    asked = await _document(request, _Create)
+    if not 1 <= asked.num_parts <= _MOST_PARTS:
+        raise InvalidValue.of("num_parts", asked.num_parts, f"it must be from 1 to {_MOST_PARTS}")
+    place, store, at = _parted(request, asked.path)
+
+    def create() -> dict[str, Any]:
+        upload_id = store.start_upload(at, size=asked.file_size, part_size=asked.part_size, sha256=asked.sha256)
+        return {
+            "upload_id": upload_id,
+            "credentials": [
+                {"part_number": number, **_address_of_part(request, store, at, upload_id, number)}
+                for number in range(1, asked.num_parts + 1)
+            ],
+        }
+
+    return json_reply(await request.app.artifacts.in_thread(create))
+
+
+async def list_uploads(request: Request) -> Reply:
+    """The uploads of a file that were begun and not completed, newest first."""
+    store, at = _parted_file(request)
+    found: list[Upload] = await request.app.artifacts.in_thread(store.list_uploads, at)
+    return json_reply({"uploads": found})
+
+
+async def put_part(request: Request) -> Reply:
+    """The body becomes one part of an upload."""
+    store, at = _parted_file(request)
+    number = request.fields["part_number"]
+    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= _MOST_PARTS:
+        raise InvalidValue.of("part_number", number, f"it must be from 1 to {_MOST_PARTS}")
+    if b"content-length" not in request.headers:
+        raise BadRequest("the size of a part must be announced", hint="send a Content-Length")
+    size = request.announced_bytes
+
+    def write(chunks: Iterator[bytes]) -> Part:
+        return store.write_part(
+            at, request.fields["upload_id"], int(number), chunks, size, sha256=_announced_digest(request)
+        )
+
+    part = await _receive(request, write)
+    reply = json_reply(part)
+    reply.headers = _identity(part.etag, part.sha256)
+    return reply
+
+
+async def complete_upload(request: Request) -> Reply:
+    """Make the file of the parts that have arrived."""
+    asked = await _document(request, _Complete)
+    _, store, at = _parted(request, asked.path)
+    parts = [Part(part.part_number, part.etag, 0) for part in asked.parts]
+    await request.app.artifacts.in_thread(store.complete_upload, at, asked.upload_id, parts)
+    return json_reply({})
+
+
+async def abort_upload(request: Request) -> Reply:
+    """Forget an upload in parts."""
+    asked = await _document(request, _Abort)
+    _, store, at = _parted(request, asked.path)
+    await request.app.artifacts.in_thread(store.abort_upload, at, asked.upload_id)
+    return json_reply({})
+
+
+def _parted(request: Request, sent_name: str) -> tuple[Place, MultipartStore, str]:
+    # Clients send the path the file has on their disk; its last name is the name it gets in the folder.
+    found = _BASENAME.search(sent_name)
+    name = found.group() if found else ""
+    place = request.app.artifacts.proxied()
+    at = place.at(paths.join(paths.check_folder(request.fields["path"].strip("/")), name))
+    return place, _multipart(place), at
+
+
+def _parted_file(request: Request) -> tuple[MultipartStore, str]:
+    place = request.app.artifacts.proxied()
+    return _multipart(place), place.at(request.fields["path"])
+
+
+def _multipart(place: Place) -> MultipartStore:
+    if not isinstance(place.store, MultipartStore):
+        raise NotSupported("the artifact store behind this server takes no files in parts", hint="send the file whole")
+    return place.store
+
+
+def _address_of_part(request: Request, store: MultipartStore, at: str, upload_id: str, number: int) -> dict[str, Any]:
+    try:
+        made = store.presign_part(at, upload_id, number, _PRESIGNED_SECONDS)
+    except NotSupported:
+        host = request.headers[b"host"].decode("latin-1")
+        prefix = request.app.config.static_prefix
+        here = f"{request.scope.get('scheme', 'http')}://{host}{prefix}/api/2.0/mlflow-artifacts/mpu/part"
+        return {"url": f"{here}/{quote(upload_id, safe='')}/{number}/{quote(at)}", "headers": {}}
+    return {"url": made.url, "headers": made.headers}
+
+
+# Sending
+
+
+async def _download(request: Request, place: Place, path: str) -> Reply | StreamedReply:
+    artifacts = request.app.artifacts
+    at = place.at(path)
+    known = await artifacts.in_thread(place.store.stat, at)
+    if known.is_dir:
+        raise InvalidPath.of("path", path, "it is a folder, not a file", hint="list it to see its files")
+    headers = [
+        *_SANDBOX,
+        *_identity(known.etag, known.sha256),
+        (b"content-disposition", _disposition(path)),
+    ]
+    if known.modified is not None:
+        headers.append((b"last-modified", formatdate(known.modified, usegmt=True).encode()))
+    etag = known.etag.encode() if known.etag else None
+    wanted = request.headers.get(b"if-match")
+    if wanted is not None and wanted not in (etag, b"*"):
+        raise Conflict(f"'{path}' has changed", hint="read it from its beginning")
+    if etag is not None and request.headers.get(b"if-none-match") == etag:
+        return Reply(b"", 304, _content_type(path), headers)
+    size = known.file_size or 0
+    start, length, status = _range(request, known, size)
+    if status == 416:
+        return Reply(b"", 416, _content_type(path), [*headers, (b"content-range", b"bytes */%d" % size)])
+    if status == 206:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, start + length - 1, size)))
+    if request.method == "HEAD":
+        return StreamedReply(_nothing(), length, _content_type(path), status, headers)
+
+    def open_content() -> Content:
+        return place.store.open(at, start, length, etag=known.etag)
+
+    content = await artifacts.in_thread(open_content)
+    return StreamedReply(_chunks(request, content), length, _content_type(path), status, headers)
+
+
+async def _chunks(request: Request, content: Content) -> AsyncGenerator[bytes, None]:
+    try:
+        while (chunk := await request.app.artifacts.in_thread(next, content, None)) is not None:
+            yield chunk
+    finally:
+        await request.app.artifacts.in_thread(content.close)
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    return
+    yield b""
+
+
+def _range(request: Request, known: FileStat, size: int) -> tuple[int, int, int]:
+    """``(first byte, bytes, status)`` of what is asked for; what is not one plain range asks for everything."""
+    found = _RANGE.fullmatch(request.headers.get(b"range", b""))
+    condition = request.headers.get(b"if-range")
+    if found is None or found.group() == b"bytes=-" or (condition is not None and condition.decode("latin-1") != known.etag):
+        return 0, size, 200
+    first, last = found.groups()
+    if not first:
+        length = min(int(last), size)
+        return (size - length, length, 206) if length else (0, 0, 416)
+    start = int(first)
+    end = min(int(last), size - 1) if last else size - 1
+    if start >= size:
+        return 0, 0, 416
+    return (start, end - start + 1, 206) if end >= start else (0, size, 200)
+
+
+def _identity(etag: str | None, sha256: str | None) -> HeaderList:
+    headers: HeaderList = []
+    if etag and etag.isascii() and etag.isprintable():
+        headers.append((b"etag", etag.encode()))
+    if sha256:
+        headers.append((b"repr-digest", b"sha-256=:" + base64.b64encode(bytes.fromhex(sha256)) + b":"))
+    return headers
+
+
+def _disposition(path: str) -> bytes:
+    name = path.rpartition("/")[2]
+    plain = re.sub(r'[^A-Za-z0-9._\- ]', "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}".encode()
+
+
+def _content_type(path: str) -> bytes:
+    name = path.rpartition("/")[2]
+    guessed = "text/plain" if _TEXT.fullmatch(name) else mimetypes.guess_type(name)[0]
+    if guessed not in _SAFE_TYPES:
+        return b"application/octet-stream"
+    return f"{guessed}; charset=utf-8".encode() if guessed.startswith("text/") else guessed.encode()
+
+
+# Receiving
+
+
+async def _upload(request: Request, place: Place, path: str) -> Reply:
+    at = place.at(path)
+    size = request.announced_bytes if b"content-length" in request.headers else None
+
+    def write(chunks: Iterator[bytes]) -> FileStat:
+        return place.store.write(at, chunks, size, sha256=_announced_digest(request))
+
+    stat = await _receive(request, write)
+    return Reply(b"", headers=_identity(stat.etag, stat.sha256))
+
+
+R = TypeVar("R")
+
+
+async def _receive(request: Request, write: Callable[[Iterator[bytes]], R]) -> R:
+    """Run ``write`` in a thread on the chunks of the body; the next of them is received while the last is written."""
+    loop = asyncio.get_running_loop()
+    source = request.stream(request.app.config.limits.artifact_bytes)
+
+    def chunks() -> Iterator[bytes]:
+        coming = asyncio.run_coroutine_threadsafe(_gather(source), loop)
+        try:
+            while chunk := coming.result():
+                coming = asyncio.run_coroutine_threadsafe(_gather(source), loop)
+                yield chunk
+        finally:
+            coming.cancel()
+
+    return await request.app.artifacts.in_thread(lambda: write(chunks()))
+
+
+async def _gather(source: AsyncIterator[bytes]) -> bytes:
+    """About :data:`_READ_AHEAD` bytes of the body, nothing at its end."""
+    gathered: list[bytes] = []
+    size = 0
+    async for chunk in source:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= _READ_AHEAD:
+            break
+    return b"".join(gathered)
+
+
+def _announced_digest(request: Request) -> str | None:
+    given = request.headers.get(b"repr-digest")
+    found = _DIGEST.search(given) if given is not None else None
+    if given is None:
+        return None
+    try:
+        digest = base64.b64decode(found.group(1), validate=True) if found else b""
+    except binascii.Error:
+        digest = b""
+    if len(digest) != 32:
+        raise BadRequest("the Repr-Digest header holds no SHA-256", hint="write it as sha-256=:<base64>:, or leave it out")
+    return digest.hex()
+
+
+# Reading requests
+
+
+def _field(request: Request, name: str, *, shown: str | None = None) -> str:
+    value = request.fields.get(name)
+    if not value:
+        raise MissingValue.named(shown or name)
+    return value
+
+
+async def _document(request: Request, kind: type[S]) -> S:
+    body = await request.body(request.app.config.limits.body_bytes)
+    request.require_json()
+    try:
+        return msgspec.json.decode(body, type=kind, strict=False)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the request body is not what this call takes: {error}") from None

@@ -1,0 +1,58 @@
+"""uvicorn's HTTP protocol, with limits on what arrives before a request is known.
+
+Once a request is known, the application limits its body. Before that, a stranger could send a head without end, or none
+at all: both are bounded here, the second by one look at all connections every few seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES = 64 * 1024
+HEAD_SECONDS = 30.0
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+    b"connection: close\r\n\r\n%s"
+)
+_TOLD = b'{"error_code":"BAD_REQUEST","message":"the head of the request is larger than 65536 bytes"}'
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._head_bytes = 0
+        # When the head that we wait for began, in the loop's seconds; None while a request is under way or none is due.
+        self.head_since: float | None = self.loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, as long as the head stays small."""
+        super().data_received(data)
+        if self.head_since is None:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE % (len(_TOLD), _TOLD))
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """A head begins: its clock starts."""
+        super().on_message_begin()
+        self.head_since = self.loop.time()
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: the request is the application's matter now."""
+        self.head_since = None
+        super().on_headers_complete()
+
+
+def close_idle_heads(connections: set[Any], now: float) -> None:
+    """Close the connections whose head has not become whole for :data:`HEAD_SECONDS`."""
+    for connection in list(connections):
+        since = getattr(connection, "head_since", None)
+        if since is not None and now - since > HEAD_SECONDS:
+            connection.transport.close()

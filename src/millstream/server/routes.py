@@ -1,0 +1,187 @@
+"""Every path that is not an operation, in one table, and how paths with fields are matched.
+
+A route cannot be made without saying what permission it needs; the policy is asked before its handler runs. Handlers are
+named by text and imported at their first request.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+from urllib.parse import unquote_to_bytes
+
+from millstream.errors import BadRequest, InvalidPath
+from millstream.operations import Needs, Permission, Resource
+from millstream.server.messages import Reply, Request, StreamedReply
+
+Handler: TypeAlias = Callable[[Request], Awaitable["Reply | StreamedReply"]]
+Fields: TypeAlias = dict[str, str]
+
+API_PREFIXES = ("/api", "/ajax-api")
+_FIELD = re.compile(r"\{(?P<name>[a-z_]+)(?P<rest>\*?)\}")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One path. ``{name}`` stands for one decoded segment, ``{name*}`` for all that follow.
+
+    ``api`` paths begin after ``/api`` and ``/ajax-api``. A ``page`` may be opened by a link on any other page.
+    ``any_host`` answers whatever the Host header says (probes name addresses). ``subject`` adds to the fields what
+    ``needs`` names and the request does not spell out.
+    """
+
+    methods: tuple[str, ...]
+    path: str
+    needs: Needs
+    handler: str
+    api: bool = False
+    ajax_only: bool = False
+    page: bool = False
+    any_host: bool = False
+    subject: Callable[[Fields], None] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.needs, Needs):
+            raise TypeError(f"the route {self.path} does not say what permission it needs")
+
+    @property
+    def proxied(self) -> bool:
+        """Whether it moves files through the server, below the proxied root."""
+        return self.path.startswith(_FILES)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The full paths it is found under."""
+        if not self.api:
+            return (self.path,)
+        return tuple(prefix + self.path for prefix in (API_PREFIXES[1:] if self.ajax_only else API_PREFIXES))
+
+    @property
+    def name(self) -> str:
+        """What figures and logs call it."""
+        return self.handler.partition(":")[2]
+
+    def load(self) -> Handler:
+        """The function that answers."""
+        module, _, name = self.handler.partition(":")
+        return cast(Handler, getattr(importlib.import_module(f"millstream.server.{module}"), name))
+
+
+def _experiment_of_path(fields: Fields) -> None:
+    # Below a proxied root everything lies under the id of its experiment.
+    first = fields.get("path", "").partition("/")[0]
+    if first:
+        fields["experiment_id"] = first
+
+
+def _run_of_uuid(fields: Fields) -> None:
+    if "run_uuid" in fields:
+        fields.setdefault("run_id", fields["run_uuid"])
+
+
+def _on_run(permission: Permission) -> Needs:
+    return Needs(permission, Resource.RUN, "run_id")
+
+
+def _on_path(permission: Permission) -> Needs:
+    return Needs(permission, Resource.EXPERIMENT, "experiment_id")
+
+
+_PUBLIC = Needs(Permission.PUBLIC)
+_SIGNED_IN = Needs(Permission.SIGNED_IN)
+_ADMIN = Needs(Permission.ADMIN)
+_GET = ("GET",)
+_POST = ("POST",)
+_FILES = "/2.0/mlflow-artifacts"
+
+ROUTES: tuple[Route, ...] = (
+    # What a client or a probe asks of any server.
+    Route(_GET, "/health", _PUBLIC, "info:health", any_host=True, page=True),
+    Route(_GET, "/version", _PUBLIC, "info:version", any_host=True, page=True),
+    Route(_GET, "/3.0/mlflow/server-info", _PUBLIC, "info:server_info", api=True),
+    Route(("GET", "POST"), "/3.0/mlflow/workspaces", _ADMIN, "info:workspaces", api=True),
+    Route(("GET", "PATCH", "DELETE"), "/3.0/mlflow/workspaces/{name}", _ADMIN, "info:workspaces", api=True),
+    Route(_GET, "/metrics", _ADMIN, "meter:exposition"),
+    Route(_GET, "/openapi.json", _PUBLIC, "openapi:document", page=True),
+    Route(_GET, "/docs", _PUBLIC, "reference:page", page=True),
+    Route(("GET", "POST"), "/graphql", _SIGNED_IN, "graphql:answer"),
+    # Files of runs and models, by id and relative path.
+    Route(_GET, "/get-artifact", _on_run(Permission.READ), "files:get_run_file", page=True, subject=_run_of_uuid),
+    Route(_GET, "/model-versions/get-artifact", Needs(Permission.READ, Resource.REGISTERED_MODEL, "name"),
+          "files:get_version_file", page=True),
+    Route(_POST, "/2.0/mlflow/upload-artifact", _on_run(Permission.EDIT), "files:upload_run_file", api=True,
+          ajax_only=True, subject=_run_of_uuid),
+    Route(_GET, "/2.0/mlflow/logged-models/{model_id}/artifacts/files",
+          Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id"), "files:get_model_file", api=True, ajax_only=True),
+    # Files below the proxied root, as MLflow's clients reach them.
+    Route(_GET, f"{_FILES}/artifacts", _on_path(Permission.READ), "files:list_files", api=True,
+          subject=_experiment_of_path),
+    Route(_GET, f"{_FILES}/artifacts/{{path*}}", _on_path(Permission.READ), "files:get_file", api=True,
+          subject=_experiment_of_path),
+    Route(("PUT",), f"{_FILES}/artifacts/{{path*}}", _on_path(Permission.EDIT), "files:put_file", api=True,
+          subject=_experiment_of_path),
+    Route(("DELETE",), f"{_FILES}/artifacts/{{path*}}", _on_path(Permission.MANAGE), "files:delete_file", api=True,
+          subject=_experiment_of_path),
+    Route(_POST, f"{_FILES}/mpu/create/{{path*}}", _on_path(Permission.EDIT), "files:create_upload", api=True,
+          subject=_experiment_of_path),
+    Route(_POST, f"{_FILES}/mpu/complete/{{path*}}", _on_path(Permission.EDIT), "files:complete_upload", api=True,
+          subject=_experiment_of_path),
+    Route(_POST, f"{_FILES}/mpu/abort/{{path*}}", _on_path(Permission.EDIT), "files:abort_upload", api=True,
+          subject=_experiment_of_path),
+    Route(_GET, f"{_FILES}/mpu/uploads/{{path*}}", _on_path(Permission.EDIT), "files:list_uploads", api=True,
+          subject=_experiment_of_path),
+    Route(("PUT",), f"{_FILES}/mpu/part/{{upload_id}}/{{part_number}}/{{path*}}", _on_path(Permission.EDIT),
+          "files:put_part", api=True, subject=_experiment_of_path),
+    Route(_GET, f"{_FILES}/presigned/{{path*}}", _on_path(Permission.READ), "files:presign_file", api=True,
+          subject=_experiment_of_path),
+    # Pages to look at.
+    Route(_GET, "/", _SIGNED_IN, "pages:experiments", page=True),
+    Route(_GET, "/experiments/{experiment_id}", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_id"),
+          "pages:experiment", page=True),
+    Route(_GET, "/runs/{run_id}", _on_run(Permission.READ), "pages:run", page=True),
+)
+
+
+def without_tracking(route: Route) -> bool:
+    """Whether a server that only serves artifacts has this route too."""
+    return route.proxied or route.path in ("/health", "/version", "/metrics")
+
+
+class Pattern:
+    """A path with fields. ``match`` gives the fields of a raw path, each decoded once, or None."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        expression = ""
+        end = 0
+        for found in _FIELD.finditer(path):
+            expression += re.escape(path[end:found.start()])
+            expression += f"(?P<{found['name']}>{'.*' if found['rest'] else '[^/]+'})"
+            end = found.end()
+        self._match = re.compile((expression + re.escape(path[end:])).encode(), re.DOTALL).fullmatch
+
+    def match(self, raw_path: bytes) -> Fields | None:
+        """Raises InvalidPath when a field is not UTF-8."""
+        found = self._match(raw_path)
+        if found is None:
+            return None
+        try:
+            return {name: unquote_to_bytes(part).decode() for name, part in found.groupdict().items()}
+        except UnicodeDecodeError:
+            raise InvalidPath("the path of the request is not UTF-8") from None
+
+
+def named_fields(route: Route, fields: Fields, query: list[tuple[str, str]]) -> Fields:
+    """The fields of path and query of a route, those of the path first. Raises BadRequest for a field named twice."""
+    named: Fields = {}
+    for name, text in query:
+        if name in named or name in fields:
+            raise BadRequest(f"the request names '{name}' twice")
+        named[name] = text
+    named.update(fields)
+    if route.subject is not None:
+        route.subject(named)
+    return named
