@@ -6,12 +6,14 @@ Everything written here is idempotent: a point sent twice leaves the tables as a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from millstream.stores.sql.schema import BLOCK_STEPS
+from millstream.stores.sql.schema import BLOCK_STEPS, metadata
 
 # A summary's NULL value stands for NaN; beside a point of the same step and time it counts as the smallest.
 _LEAST = "-1.7976931348623157e308"
@@ -91,12 +93,34 @@ _UPSERT_BLOCK = (
 _Row = tuple[object, ...]
 
 
+_PLAIN_INSERT = re.compile(r"INSERT INTO (?P<table>\w+) \((?P<columns>[^)]*)\) VALUES \(\?(?:, \?)*\)")
+
+
+@lru_cache(maxsize=None)
+def _from_arrays(statement: str) -> str | None:
+    """A plain INSERT that takes its rows as one array a column: PostgreSQL reads thousands of rows in one round of its
+    protocol that way. None for a statement that is not plain."""
+    found = _PLAIN_INSERT.match(statement)
+    if found is None:
+        return None
+    from sqlalchemy.dialects.postgresql.base import PGDialect  # costs those nothing who have no PostgreSQL
+
+    dialect, columns = PGDialect(), metadata.tables[found["table"]].c
+    arrays = ", ".join(f"%s::{columns[name].type.compile(dialect=dialect)}[]" for name in found["columns"].split(", "))
+    head = statement[: found.end()].partition(" VALUES ")[0]
+    return f"{head} SELECT * FROM unnest({arrays}){statement[found.end():]}"
+
+
 def many(connection: Connection, statement: str, rows: Sequence[_Row]) -> None:
     """Run a statement, written with ``?``, once a row, past the compiler: this is the hot path."""
-    if rows:
-        if connection.dialect.name != "sqlite":
-            statement = statement.replace("?", "%s")
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, list(rows))
+    elif len(rows) > 1 and (whole := _from_arrays(statement)):
+        connection.exec_driver_sql(whole, tuple(list(column) for column in zip(*rows, strict=True)))
+    else:
+        connection.exec_driver_sql(statement.replace("?", "%s"), list(rows))
 
 
 def _stored(value: float) -> float | None:
