@@ -133,6 +133,7 @@ ENABLE_SYSTEM_METRICS_LOGGING = _setting("ENABLE_SYSTEM_METRICS_LOGGING", _boole
 SYSTEM_METRICS_SAMPLING_INTERVAL = _setting("SYSTEM_METRICS_SAMPLING_INTERVAL", float, 10.0, "seconds between two samples of system metrics")
 SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING = _setting("SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", int, 1, "samples averaged into one point")
 SYSTEM_METRICS_NODE_ID = _setting("SYSTEM_METRICS_NODE_ID", str, None, "name of this machine in the keys of system metrics")
+CAPTURE_ENVIRONMENT = _setting("CAPTURE_ENVIRONMENT", _boolean, True, "note Python, packages and hardware of each run", OURS)
 SUPPRESS_PRINTING_URL_TO_STDOUT = _setting("SUPPRESS_PRINTING_URL_TO_STDOUT", _boolean, False, "do not print the address of a run when it ends")
 LOGGING_LEVEL = _setting("LOGGING_LEVEL", str, "INFO", "level of our own log messages")
 
