@@ -9,7 +9,7 @@ from millstream.entities import DatasetInput, Experiment, LoggedModel, Run
 from millstream.interop.report import Report
 from millstream.operations.imports import ImportedLoggedModel, ImportedRun
 
-_RUN_FACTS = ("run_name", "status", "start_time", "end_time", "lifecycle_stage")
+_RUN_FACTS = ("run_name", "user_id", "status", "start_time", "end_time", "lifecycle_stage")
 _MODEL_FACTS = ("name", "model_type", "status", "status_message", "source_run_id", "creation_timestamp_ms",
                 "last_updated_timestamp_ms")
 
@@ -20,7 +20,7 @@ def compare_experiment(report: Report, sent: Experiment, there: Experiment, *, c
     said = []
     if sent.lifecycle_stage != there.lifecycle_stage:
         said.append(f"{who} is {sent.lifecycle_stage} in the source and {there.lifecycle_stage} here")
-    said += _compare_texts(who, "tag", sent.tags, there.tags)[1]
+    said += _compare(who, "tag", sent.tags, there.tags)[1]
     for difference in said:
         if created:
             report.differs(difference)
@@ -38,12 +38,7 @@ def compare_run(report: Report, sent: ImportedRun, there: Run | None) -> None:
         there = Run(run.info.__class__(run_id=run_id, experiment_id=""))
         facts_equal = False
     else:
-        said = [
-            f"run {run_id}: its {fact} is {getattr(run.info, fact)!r} in the source and {getattr(there.info, fact)!r} here"
-            for fact in _RUN_FACTS if (getattr(run.info, fact) or None) != (getattr(there.info, fact) or None)
-        ]
-        if (run.info.user_id or "") != (there.info.user_id or ""):
-            said.append(f"run {run_id}: its user is {run.info.user_id!r} in the source and {there.info.user_id!r} here")
+        said = _compare_facts(f"run {run_id}", _RUN_FACTS, run.info, there.info)
         for difference in said:
             report.differs(difference)
         facts_equal = not said
@@ -51,7 +46,7 @@ def compare_run(report: Report, sent: ImportedRun, there: Run | None) -> None:
     for kind, what, texts, known in (
         ("params", "param", run.data.params, there.data.params), ("tags", "tag", run.data.tags, there.data.tags)
     ):
-        _count(report, kind, len(texts), *_compare_texts(f"run {run_id}", what, texts, known))
+        _count(report, kind, len(texts), *_compare(f"run {run_id}", what, texts, known))
     used, known_use = _uses(run.inputs.dataset_inputs), _uses(there.inputs.dataset_inputs)
     _count(report, "inputs", len(used), *_compare(f"run {run_id}", "dataset", used, known_use))
     for kind, models, known_models in (
@@ -71,14 +66,11 @@ def compare_model(report: Report, sent: ImportedLoggedModel, there: LoggedModel 
         report.differs(f"{who} is not here")
         report.count("logged models", here=0)
         return
-    said = [
-        f"{who}: its {fact} is {getattr(model.info, fact)!r} in the source and {getattr(there.info, fact)!r} here"
-        for fact in _MODEL_FACTS if getattr(model.info, fact) != getattr(there.info, fact)
-    ]
+    said = _compare_facts(who, _MODEL_FACTS, model.info, there.info)
     if (sent.deleted_time is not None) != deleted:
         said.append(f"{who} is {'active' if deleted else 'deleted'} in the source, and not so here")
-    said += _compare_texts(who, "param", model.params, there.params)[1]
-    said += _compare_texts(who, "tag", model.tags, there.tags)[1]
+    said += _compare(who, "param", model.params, there.params)[1]
+    said += _compare(who, "tag", model.tags, there.tags)[1]
     said += _compare(who, "metric", _measured(model), _measured(there))[1]
     for difference in said:
         report.differs(difference)
@@ -102,8 +94,11 @@ def _compare(who: str, what: str, sent: Mapping[Any, Any], there: Mapping[Any, A
     return len(sent) - len(said), said
 
 
-def _compare_texts(who: str, what: str, sent: dict[str, str], there: dict[str, str]) -> tuple[int, list[str]]:
-    return _compare(who, what, sent, there)
+def _compare_facts(who: str, names: Iterable[str], sent: object, there: object) -> list[str]:
+    """A line for each fact that differs; an empty one is as good as none."""
+    pairs = [(name, getattr(sent, name) or None, getattr(there, name) or None) for name in names]
+    return [f"{who}: its {name} is {_shown(said)} in the source and {_shown(known)} here"
+            for name, said, known in pairs if said != known]
 
 
 def _shown(value: object) -> str:

@@ -48,7 +48,7 @@ from millstream.errors import InvalidValue, StoreUnavailable
 from millstream.interop.source import BATCH, GREATEST, RUN_NAME_TAG, Series, Source, left_behind, settle
 from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun
 from millstream.stores.sql.database import database_url
-from millstream.stores.sql.imports import raw_rows
+from millstream.stores.sql.imports import rows_in_parts
 
 _NEEDED = {"experiments", "runs", "params", "tags", "metrics"}
 
@@ -222,7 +222,8 @@ class DatabaseSource(Source):
             return found
         rows = self._rows(
             "SELECT i.input_uuid, i.destination_id, d.name, d.digest, d.dataset_source_type AS source_type,"
-            " d.dataset_source AS source, d.dataset_schema AS shape, d.dataset_profile AS profile FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id"
+            " d.dataset_source AS source, d.dataset_schema AS shape, d.dataset_profile AS profile"
+            " FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id"
             " WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN :ids"
             " ORDER BY d.name, d.digest", ids=run_ids,
         )
@@ -315,9 +316,8 @@ def _number(value: float) -> float:
 
 
 def _series(connection: Connection, statement: Any, run_ids: list[str]) -> Iterator[Series]:
-    result = connection.execution_options(stream_results=True).execute(statement, {"ids": run_ids})
     current: Series | None = None
-    for part in raw_rows(result):
+    for part in rows_in_parts(connection, statement, ids=run_ids):
         for (run_id, key), rows in groupby(part, itemgetter(0, 1)):
             if current is None or (current.run_id, current.key) != (run_id, key):
                 if current is not None:

@@ -131,9 +131,9 @@ class Import:
             self._count_datasets(item.run, there.run if there else None)
         self._import_metrics(batch, before, after)
         for item in batch:
-            there = after.get(item.run.info.run_id)
-            if there is not None:
-                self._import_files(f"run {item.run.info.run_id}", item.run.info.artifact_uri, there.run.info.artifact_uri)
+            info = item.run.info
+            if info.run_id in after:
+                self._import_files(f"run {info.run_id}", info.artifact_uri, after[info.run_id].run.info.artifact_uri)
         self._progress("runs", len(batch))
 
     def _stored(self, items: Sequence[ImportedRun]) -> dict[str, StoredRun]:
@@ -143,7 +143,7 @@ class Import:
         return {stored.run.info.run_id: stored for stored in answer.runs}
 
     def _placed(self, item: ImportedRun) -> ImportedRun:
-        """The run with the experiment and, where its files move, the place that it gets here; metrics come as series."""
+        """The run with its experiment here and, where its files move, without a place; metrics come as series."""
         info = replace(
             item.run.info, experiment_id=self._home[item.run.info.experiment_id],
             artifact_uri=item.run.info.artifact_uri if self._artifacts is Artifacts.LINK else None,
@@ -276,7 +276,8 @@ class Import:
             compare_model(self._report, item, found.model if found else None,
                           deleted=found is not None and found.deleted_time is not None)
             if found is not None:
-                self._import_files(f"logged model {model_id}", item.model.info.artifact_uri, found.model.info.artifact_uri)
+                self._import_files(f"logged model {model_id}", item.model.artifact_location,
+                                   found.model.artifact_location)
         self._progress("logged models", len(models))
 
     # Files

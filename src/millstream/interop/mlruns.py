@@ -47,7 +47,6 @@ from millstream.stores.opening import IMPORTED
 
 if TYPE_CHECKING:
     from millstream.interop.report import Report
-
     from millstream.stores.contract import Store
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -327,9 +326,8 @@ def import_folder(folder: str | Path, store: Store) -> Report | None:
     """
     import fcntl
 
-    from millstream.interop.importing import Artifacts, Import
-
     from millstream.errors import InvalidState
+    from millstream.interop.importing import Artifacts, Import
 
     with open(os.path.join(folder, ".millstream-import.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
