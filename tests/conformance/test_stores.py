@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from millstream.server.config import ServerConfig
 from millstream.stores import Store, open_store
 from millstream.testing.stores import StoreConformance
+from tests.servers import inside, keeper, postgres
 
 
 class TestSqlite(StoreConformance):
@@ -22,4 +24,20 @@ class TestFolder(StoreConformance):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         with open_store(str(tmp_path / "mlruns")) as store:
+            yield store
+
+
+class TestPostgres(StoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        server = keeper.shared("postgres")["uri"]
+        with postgres.fresh_database(server) as uri, open_store(uri, str(tmp_path / "artifacts")) as store:
+            yield store
+
+
+class TestServer(StoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        config = ServerConfig(f"sqlite:///{tmp_path}/store.db", artifacts_destination=str(tmp_path / "artifacts"))
+        with inside.served(config) as address, open_store(address) as store:
             yield store

@@ -1,0 +1,29 @@
+"""Our server inside the test's own process: the real application on a real socket, without a process to start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+from millstream.server.application import Application
+from millstream.server.config import ServerConfig
+from millstream.server.run import Server, open_served_store
+
+
+@contextlib.contextmanager
+def served(config: ServerConfig) -> Iterator[str]:
+    """The address of a server with this configuration (its port aside), stopped at the end."""
+    ready = threading.Event()
+    server = Server(Application(config, open_served_store(config)), ready.set)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), daemon=True)
+        thread.start()
+        try:
+            assert ready.wait(30), "the server did not start"
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(30)
