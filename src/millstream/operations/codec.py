@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -83,8 +83,9 @@ def _decode_slowly(
     form: _Form, query: Sequence[tuple[str, str]], body: bytes, path: Mapping[str, str] | None
 ) -> Operation[Any]:
     values: dict[str, Any] = {}
+    given = {name.removesuffix("[]") for name, _ in query}
     for name, text in query:
-        name = _RENAMED.get(name.removesuffix("[]"), name.removesuffix("[]"))
+        name = _current_name(name.removesuffix("[]"), given)
         if name in form.lists:
             values.setdefault(name, []).append(text)
         else:
@@ -130,8 +131,14 @@ def _plain(value: Any) -> Any:
                 item = _ENUMS[name](item)
             except KeyError:
                 raise InvalidValue.of(name, item, "no such number") from None
-        made.setdefault(_RENAMED.get(name, name), _plain(item))
+        made[_current_name(name, value.keys())] = _plain(item)
     return made
+
+
+def _current_name(name: str, given: Collection[str]) -> str:
+    """What a field is called today; a former name does not count beside the present one."""
+    current = _RENAMED.get(name, name)
+    return name if current in given else current
 
 
 def _refuse_nul(value: Any, where: str) -> None:
