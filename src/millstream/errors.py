@@ -66,6 +66,33 @@ HTTP_STATUS: dict[str, int] = {
 }
 
 
+# Their numbers there: programs written for MLflow import them and give them to MlflowException.
+CODE_NUMBERS: dict[str, int] = {
+    "INTERNAL_ERROR": 1,
+    "TEMPORARILY_UNAVAILABLE": 2,
+    "BAD_REQUEST": 4,
+    "DEADLINE_EXCEEDED": 7,
+    "CANCELLED": 8,
+    "RESOURCE_EXHAUSTED": 9,
+    "ABORTED": 10,
+    "NOT_FOUND": 11,
+    "ALREADY_EXISTS": 12,
+    "UNAUTHENTICATED": 13,
+    "INVALID_PARAMETER_VALUE": 1000,
+    "ENDPOINT_NOT_FOUND": 1001,
+    "INVALID_STATE": 1003,
+    "PERMISSION_DENIED": 1004,
+    "CUSTOMER_UNAUTHORIZED": 1006,
+    "REQUEST_LIMIT_EXCEEDED": 1007,
+    "RESOURCE_CONFLICT": 1008,
+    "NOT_IMPLEMENTED": 1010,
+    "DATA_LOSS": 1011,
+    "RESOURCE_ALREADY_EXISTS": 3001,
+    "RESOURCE_DOES_NOT_EXIST": 3002,
+}
+_CODE_OF_NUMBER = {number: name for name, number in CODE_NUMBERS.items()}
+
+
 class MillstreamError(Exception):
     """The root of every error raised here; users of MLflow know it as ``MlflowException``.
 
@@ -81,7 +108,9 @@ class MillstreamError(Exception):
         self.message = str(message)
         self.hint = hint
         self.json_kwargs = details
-        if isinstance(error_code, str):
+        if isinstance(error_code, int):
+            error_code = _CODE_OF_NUMBER.get(error_code)
+        if error_code is not None:
             self.error_code = error_code
         super().__init__(self.message)
 
@@ -97,6 +126,11 @@ class MillstreamError(Exception):
         if type(self) is not MillstreamError:
             body["error_class"] = type(self).__name__
         return body
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The same under the name that MLflow's users know from its RestException."""
+        return self.to_wire()
 
     def serialize_as_json(self) -> str:
         """The JSON text of this error, in MLflow's form."""
