@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.compare import tables
 from tests.servers import keeper, postgres
 from tests.servers.ceph import S3Server
 from tests.servers.millstream import MillstreamServer
@@ -23,10 +24,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         keeper.end()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for title, lines in tables(keeper.session_folder()).items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The marker of a server is that a test uses it.
     needs = {
-        "postgres_uri": "postgres", "debian_postgres_uri": "postgres", "s3": "s3", "s3_bucket": "s3", "mlflow_server": "clients",
+        "postgres_uri": "postgres",
+        "debian_postgres_uri": "postgres",
+        "s3": "s3",
+        "s3_bucket": "s3",
+        "mlflow_server": "clients",
     }
     for item in items:
         for name in getattr(item, "fixturenames", ()):

@@ -17,7 +17,12 @@ def requests(port: int) -> None:
     """Sends all of them to the (recording) server on ``port``."""
 
     def call(
-        who: str, method: str, path: str, body: object = None, kind: str | None = JSON, headers: dict[str, str] | None = None
+        who: str,
+        method: str,
+        path: str,
+        body: object = None,
+        kind: str | None = JSON,
+        headers: dict[str, str] | None = None,
     ) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         sent = body if isinstance(body, (str, bytes)) or body is None else json.dumps(body)
@@ -38,11 +43,25 @@ def requests(port: int) -> None:
 
     api = "/api/2.0/mlflow"
     java = {"User-Agent": "mlflow-java-client/3.17.2"}
-    made = call("java", "POST", f"{api}/experiments/create", '{\n  "name": "raw java"\n}', "application/json; charset=UTF-8", java)
+    made = call(
+        "java",
+        "POST",
+        f"{api}/experiments/create",
+        '{\n  "name": "raw java"\n}',
+        "application/json; charset=UTF-8",
+        java,
+    )
     experiment = json.loads(made)["experiment_id"]
     started = call(
-        "java", "POST", f"{api}/runs/create",
-        {"experiment_id": experiment, "user_id": "someone", "start_time": "1600000000000", "tags": [{"key": "mlflow.user", "value": "someone"}]},
+        "java",
+        "POST",
+        f"{api}/runs/create",
+        {
+            "experiment_id": experiment,
+            "user_id": "someone",
+            "start_time": "1600000000000",
+            "tags": [{"key": "mlflow.user", "value": "someone"}],
+        },
         headers=java,
     )
     run = json.loads(started)["run"]["info"]["run_id"]
@@ -50,46 +69,106 @@ def requests(port: int) -> None:
     call("java", "POST", f"{api}/runs/log-metric", {"run_uuid": run, "run_id": run, **metric}, headers=java)
     call("java", "POST", f"{api}/runs/log-metric", {"run_id": run, **metric, "value": "NaN"}, headers=java)
     call("java", "POST", f"{api}/runs/log-batch", {"run_id": run, "metrics": [metric]}, headers=java)
-    call("java", "POST", f"{api}/runs/update", {"run_uuid": run, "run_id": run, "status": "FINISHED", "end_time": "1600000000100"}, headers=java)
-    call("java", "POST", f"{api}/runs/search", {"experiment_ids": [experiment], "run_view_type": "ACTIVE_ONLY", "max_results": 1000}, headers=java)
+    call(
+        "java",
+        "POST",
+        f"{api}/runs/update",
+        {"run_uuid": run, "run_id": run, "status": "FINISHED", "end_time": "1600000000100"},
+        headers=java,
+    )
+    call(
+        "java",
+        "POST",
+        f"{api}/runs/search",
+        {"experiment_ids": [experiment], "run_view_type": "ACTIVE_ONLY", "max_results": 1000},
+        headers=java,
+    )
     call("java", "GET", f"{api}/experiments/get?experiment_id={experiment}", headers=java)
     call("java", "GET", f"{api}/artifacts/list?run_uuid={run}&run_id={run}", headers=java)
 
     text = {"run_uuid": run, "run_id": run, "key": "r loss", "value": "0.25", "timestamp": "1600000000000", "step": "0"}
     call("r", "POST", f"{api}/runs/log-metric", text)
     call("r", "POST", f"{api}/runs/log-metric", {**text, "value": "Infinity"})
-    call("r", "POST", f"{api}/runs/log-batch", {"run_id": run, "metrics": [{"key": "b", "value": "1", "step": "1", "timestamp": "1"}], "params": {}, "tags": {}})
-    call("r", "POST", f"{api}/runs/search", {"experiment_ids": [experiment], "filter": {}, "run_view_type": "ALL", "order_by": []})
+    call(
+        "r",
+        "POST",
+        f"{api}/runs/log-batch",
+        {
+            "run_id": run,
+            "metrics": [{"key": "b", "value": "1", "step": "1", "timestamp": "1"}],
+            "params": {},
+            "tags": {},
+        },
+    )
+    call(
+        "r",
+        "POST",
+        f"{api}/runs/search",
+        {"experiment_ids": [experiment], "filter": {}, "run_view_type": "ALL", "order_by": []},
+    )
     call("r", "POST", "/api/2.0/preview/mlflow/runs/search", {"experiment_ids": [experiment]})
 
-    for path in ("experiments/search?max_results=2", f"experiments/get?experiment_id={experiment}", f"runs/get?run_id={run}",
-                 f"metrics/get-history?run_id={run}&metric_key=loss", f"artifacts/list?run_id={run}&path="):
+    for path in (
+        "experiments/search?max_results=2",
+        f"experiments/get?experiment_id={experiment}",
+        f"runs/get?run_id={run}",
+        f"metrics/get-history?run_id={run}&metric_key=loss",
+        f"artifacts/list?run_id={run}&path=",
+    ):
         call("browser", "GET", f"/ajax-api/2.0/mlflow/{path}")
     call("browser", "POST", "/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": [experiment], "max_results": 5})
-    call("browser", "GET", f"/ajax-api/2.0/mlflow/metrics/get-history-bulk?run_id={run}&run_id={run}&metric_key=loss&max_results=3")
+    call(
+        "browser",
+        "GET",
+        f"/ajax-api/2.0/mlflow/metrics/get-history-bulk?run_id={run}&run_id={run}&metric_key=loss&max_results=3",
+    )
     for prefix in ("api", "ajax-api"):
-        call("browser", "GET", f"/{prefix}/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&run_ids={run}&metric_key=loss&max_results=3")
-    call("browser", "GET", f"/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&start_step=1&end_step=4&max_results=3")
+        call(
+            "browser",
+            "GET",
+            f"/{prefix}/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&run_ids={run}&metric_key=loss&max_results=3",
+        )
+    call(
+        "browser",
+        "GET",
+        f"/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&start_step=1&end_step=4&max_results=3",
+    )
     call("browser", "POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": [experiment]})
     call("browser", "GET", f"/get-artifact?path=nothing.txt&run_uuid={run}")
     query = "query Q($data: MlflowGetExperimentInput!) { mlflowGetExperiment(input: $data) { experiment { experimentId name } apiError { code message } } }"
-    call("browser", "POST", "/graphql", {"operationName": "Q", "query": query, "variables": {"data": {"experimentId": experiment}}})
+    call(
+        "browser",
+        "POST",
+        "/graphql",
+        {"operationName": "Q", "query": query, "variables": {"data": {"experimentId": experiment}}},
+    )
     for path in ("/health", "/version", "/ajax-api/3.0/mlflow/server-info", "/api/2.0/mlflow/nothing", "/nothing"):
         call("browser", "GET", path)
     call("browser", "GET", f"{api}/runs/search")
     call("browser", "POST", f"{api}/runs/get", {"run_id": run})
-    call("browser", "POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=up/note.txt", b"uploaded", "text/plain")
+    call(
+        "browser",
+        "POST",
+        f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=up/note.txt",
+        b"uploaded",
+        "text/plain",
+    )
     call("browser", "GET", f"/get-artifact?path=up%2Fnote.txt&run_uuid={run}")
     for how in ("POST", "DELETE"):
         call("browser", how, f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/up/note.txt")
     for step in ("create", "complete", "abort"):
-        call("browser", "POST", f"/api/2.0/mlflow-artifacts/mpu/{step}/{experiment}/{run}/artifacts/up", {"path": "up/big.bin", "num_parts": 2})
+        call(
+            "browser",
+            "POST",
+            f"/api/2.0/mlflow-artifacts/mpu/{step}/{experiment}/{run}/artifacts/up",
+            {"path": "up/big.bin", "num_parts": 2},
+        )
     call("browser", "GET", f"/api/2.0/mlflow-artifacts/presigned/{experiment}/{run}/artifacts/up/note.txt")
     for what in ("upload", "download"):
         call("browser", "POST", f"{api}/artifacts/presigned-{what}-url", {"run_id": run, "path": "up/note.txt"})
 
     here = {"run_id": run, "key": "k", "value": 1.0, "timestamp": 1, "step": 0}
-    for body in (
+    bodies: tuple[object, ...] = (
         {"runId": run, "key": "camel", "value": 1.0, "timestamp": 1},
         {**here, "unknown_field": 5},
         {**here, "step": None},
@@ -127,11 +206,18 @@ def requests(port: int) -> None:
         json.dumps(json.dumps(here)),
         "\ufeff" + json.dumps(here),
         b"\xff\xfe",
-    ):
+    )
+    for body in bodies:
         call("raw", "POST", f"{api}/runs/log-metric", body)
-    for kind in (None, "text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-8", "APPLICATION/JSON"):
+    for kind in (
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+    ):
         call("raw", "POST", f"{api}/runs/log-metric", here, kind)
-    for body in (
+    bodies = (
         {"experiment_ids": experiment},
         {"experiment_ids": [int(experiment)]},
         {"experiment_ids": None},
@@ -148,15 +234,29 @@ def requests(port: int) -> None:
         {"experiment_ids": [experiment], "filter": 5},
         {"experiment_ids": [experiment], "page_token": ""},
         {"experiment_ids": ["abc"]},
-    ):
+    )
+    for body in bodies:
         call("raw", "POST", f"{api}/runs/search", body)
     for query_string in (
-        "", "experiment_id=", "experiment_id=abc", "experimentId=0", "experiment_id=0&experiment_id=1", "experiment_id=0&unknown=1", "experiment_id=%30",
-        "experiment_id=-1", "experiment_id=0%00", "experiment_id=99999999999999999999",
+        "",
+        "experiment_id=",
+        "experiment_id=abc",
+        "experimentId=0",
+        "experiment_id=0&experiment_id=1",
+        "experiment_id=0&unknown=1",
+        "experiment_id=%30",
+        "experiment_id=-1",
+        "experiment_id=0%00",
+        "experiment_id=99999999999999999999",
     ):
         call("raw", "GET", f"{api}/experiments/get?{query_string}")
     for query_string in (
-        "max_results=2", "", "max_results=abc", "max_results=2&view_type=ALL", "max_results=2&view_type=2", "max_results=2&order_by=name&order_by=creation_time%20DESC",
+        "max_results=2",
+        "",
+        "max_results=abc",
+        "max_results=2&view_type=ALL",
+        "max_results=2&view_type=2",
+        "max_results=2&order_by=name&order_by=creation_time%20DESC",
         "max_results=2&filter=" + quote("name LIKE 'raw%'"),
     ):
         call("raw", "GET", f"{api}/experiments/search?{query_string}")
@@ -177,7 +277,12 @@ def requests(port: int) -> None:
     call("raw", "POST", f"{api}/runs/log-parameter", {"run_id": run, "key": "q"})
     call("raw", "POST", f"{api}/runs/log-parameter", {"run_id": run, "key": "q", "value": None})
     call("raw", "POST", f"{api}/runs/set-tag", {"run_id": run, "key": "t"})
-    for query_string in (f"run_id={run}&metric_key=loss&max_results=1", f"run_id={run}", f"run_id={run}&metric_key=loss&max_results=0", f"run_id={run}&metric_key=loss&max_results=1&page_token=x"):
+    for query_string in (
+        f"run_id={run}&metric_key=loss&max_results=1",
+        f"run_id={run}",
+        f"run_id={run}&metric_key=loss&max_results=0",
+        f"run_id={run}&metric_key=loss&max_results=1&page_token=x",
+    ):
         call("raw", "GET", f"{api}/metrics/get-history?{query_string}")
     call("raw", "GET", "/api/2.0/mlflow-artifacts/artifacts")
     call("raw", "GET", "/api/2.0/mlflow-artifacts/artifacts?path=")

@@ -29,7 +29,9 @@ KEPT_HEADERS = ("accept", "content-type", "content-encoding", "content-dispositi
 LONGEST = 3000  # characters of a body; longer lists show their style in their first items
 _ID = re.compile(r"(?<![0-9a-z])(?:m-)?[0-9a-f]{32}(?![0-9a-z])")
 # What clients look for in a message; the rest of MLflow's wording is its own.
-_TOLD = re.compile(r"Invalid value .{0,80} for parameter '[^']*'|Missing value for required parameter '[^']*'", re.DOTALL)
+_TOLD = re.compile(
+    r"Invalid value .{0,80} for parameter '[^']*'|Missing value for required parameter '[^']*'", re.DOTALL
+)
 
 
 class Recording:
@@ -68,7 +70,7 @@ def _constant(name: str) -> object:
 
 
 def _document(data: bytes, kind: str) -> Any:
-    """A body as it is kept: JSON as an object, with the style of its numbers unchanged; other text cut; bytes counted."""
+    """A body as it is kept: JSON as an object, its numbers in the style they came in; other text; bytes counted."""
     if not data:
         return None
     if "json" in kind:
@@ -116,7 +118,11 @@ def _handler(recording: Recording, client: str, port: int) -> type[BaseHTTPReque
             else:
                 sent = self.rfile.read(int(self.headers.get("content-length") or 0))
             upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding", "connection", "accept-encoding")}
+            headers = {
+                k: v
+                for k, v in self.headers.items()
+                if k.lower() not in ("transfer-encoding", "connection", "accept-encoding")
+            }
             headers["Host"] = f"127.0.0.1:{port}"
             upstream.request(self.command, self.path, sent or None, headers)
             answer = upstream.getresponse()
@@ -152,7 +158,7 @@ def _handler(recording: Recording, client: str, port: int) -> type[BaseHTTPReque
                 self.wfile.write(received)
             upstream.close()
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _pass  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _pass
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -189,7 +195,10 @@ class _Same:
             if str(value.get("key", "")).startswith("mlflow.") and "value" in value and "Name" not in value["key"]:
                 if value["key"] in ("mlflow.user", "mlflow.source.name") or "git" in value["key"]:
                     return {**value, "value": "someone"}
-            return {self.text(key): "someone" if key == "user_id" and item else self.value(item) for key, item in value.items()}
+            return {
+                self.text(key): "someone" if key == "user_id" and item else self.value(item)
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self.value(item) for item in value]
         if isinstance(value, str):

@@ -40,7 +40,9 @@ def python_of(client: str) -> Path:
 
 def client_environment(tracking_uri: str, place: Path) -> dict[str, str]:
     """The variables of a foreign program: nothing of this process's own MLflow settings, no calls home."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "MILLSTREAM_", "PYTEST_"))}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "MILLSTREAM_", "PYTEST_"))
+    }
     return {
         **clean,
         "MLFLOW_TRACKING_URI": tracking_uri,
@@ -58,7 +60,12 @@ def client_environment(tracking_uri: str, place: Path) -> dict[str, str]:
 
 
 def run_program(
-    program: str, client: str, tracking_uri: str, place: Path, python: Path | None = None, seconds: float = 280,
+    program: str,
+    client: str,
+    tracking_uri: str,
+    place: Path,
+    python: Path | None = None,
+    seconds: float = 280,
     **environment: str,
 ) -> dict[str, Any]:
     """The document of ``program``, run by ``python`` (of the client's environment unless given) below ``place``."""
@@ -67,8 +74,12 @@ def run_program(
     document = folder / "document.json"
     done = subprocess.run(
         [python or python_of(client), "-m", f"tests.clients.programs.{program}", document],
-        cwd=folder, env={**client_environment(tracking_uri, folder), **environment}, capture_output=True, text=True,
-        timeout=seconds, check=False,
+        cwd=folder,
+        env={**client_environment(tracking_uri, folder), **environment},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
     if done.returncode != 0:
         raise AssertionError(f"{program} with client {client} failed:\n{done.stderr[-4000:]}")

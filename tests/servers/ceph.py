@@ -60,8 +60,12 @@ class S3Server:
         from botocore.config import Config
 
         return boto3.client(
-            "s3", endpoint_url=self.endpoint, aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key,
-            region_name="us-east-1", config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}),
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="us-east-1",
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}),
         )
 
     def environment(self) -> dict[str, str]:
@@ -96,8 +100,32 @@ def running(place: Path) -> Iterator[dict[str, str]]:
     # All keys before the monitor's mkfs, which imports them.
     run("ceph-authtool", "--create-keyring", keyring, "--gen-key", "-n", "mon.", "--cap", "mon", "allow *")
     run("ceph-authtool", keyring, "--gen-key", "-n", "client.admin", *everything)
-    run("ceph-authtool", keyring, "--gen-key", "-n", "osd.0", "--cap", "mon", "allow profile osd", "--cap", "osd", "allow *")
-    run("ceph-authtool", keyring, "--gen-key", "-n", "client.rgw.a", "--cap", "mon", "allow rw", "--cap", "osd", "allow rwx")
+    run(
+        "ceph-authtool",
+        keyring,
+        "--gen-key",
+        "-n",
+        "osd.0",
+        "--cap",
+        "mon",
+        "allow profile osd",
+        "--cap",
+        "osd",
+        "allow *",
+    )
+    run(
+        "ceph-authtool",
+        keyring,
+        "--gen-key",
+        "-n",
+        "client.rgw.a",
+        "--cap",
+        "mon",
+        "allow rw",
+        "--cap",
+        "osd",
+        "allow rwx",
+    )
     addresses = f"[v2:127.0.0.1:{settings['monitor_port']},v1:127.0.0.1:{settings['legacy_port']}]"
     run("monmaptool", "--create", "--fsid", fsid, "--addv", "a", addresses, place / "monmap")
     run("ceph-mon", *chosen, "--mkfs", "-i", "a", "--monmap", place / "monmap", "--keyring", keyring)
@@ -119,7 +147,13 @@ def running(place: Path) -> Iterator[dict[str, str]]:
         gateway = start("radosgw", "-f", "-n", "client.rgw.a")
         wait_until(lambda: listens(port), 120, "radosgw", gateway)
         run(
-            "radosgw-admin", *chosen, "user", "create", "--uid=test", "--display-name=test", f"--access-key={ACCESS_KEY}",
+            "radosgw-admin",
+            *chosen,
+            "user",
+            "create",
+            "--uid=test",
+            "--display-name=test",
+            f"--access-key={ACCESS_KEY}",
             f"--secret-key={SECRET_KEY}",
         )
         # Pools are made by the first bucket and object, which takes seconds that no test should have to wait for.

@@ -97,8 +97,12 @@ def shared(kind: str) -> dict[str, Any]:
             log = session_folder() / f"{kind}.log"
             with log.open("ab") as output:
                 keeper = subprocess.Popen(
-                    [sys.executable, "-m", "tests.servers.keeper", kind], cwd=ROOT, stdin=subprocess.DEVNULL,
-                    stdout=output, stderr=output, start_new_session=True,
+                    [sys.executable, "-m", "tests.servers.keeper", kind],
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
                 )
             (session_folder() / f"{kind}.keeper").write_text(str(keeper.pid))
             until = time.monotonic() + 180

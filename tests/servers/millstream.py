@@ -18,7 +18,11 @@ class MillstreamServer:
     """
 
     def __init__(
-        self, place: Path, store_uri: str | None = None, *, options: tuple[str, ...] = (),
+        self,
+        place: Path,
+        store_uri: str | None = None,
+        *,
+        options: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.place = place
@@ -37,8 +41,16 @@ class MillstreamServer:
     def start(self) -> Process:
         """Starts it, on the same port as before, and waits until it answers."""
         command = [
-            sys.executable, "-m", "millstream", "server", "--host", "127.0.0.1", "--port", str(self.port),
-            "--backend-store-uri", self.store_uri,
+            sys.executable,
+            "-m",
+            "millstream",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--backend-store-uri",
+            self.store_uri,
         ]
         if "--artifacts-destination" not in self._options and "--no-serve-artifacts" not in self._options:
             command += ["--artifacts-destination", str(self.artifacts)]

@@ -31,8 +31,20 @@ class MlflowServer:
         self.store_uri = store_uri or f"sqlite:///{place}/mlflow.db"
         self.process = Process(
             [
-                python_of(VERSION), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-                "--backend-store-uri", self.store_uri, "--artifacts-destination", str(place / "artifacts"),
+                python_of(VERSION),
+                "-m",
+                "mlflow",
+                "server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self.port),
+                "--workers",
+                "1",
+                "--backend-store-uri",
+                self.store_uri,
+                "--artifacts-destination",
+                str(place / "artifacts"),
             ],
             log=place / "mlflow-server.log",
             environment=client_environment(self.uri, place),

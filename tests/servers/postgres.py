@@ -1,4 +1,4 @@
-"""PostgreSQL: Debian's server, or the newer one from a wheel; each with a fresh cluster and databases made on demand."""
+"""PostgreSQL: Debian's server, or the newer one from a wheel; a fresh cluster, and databases made on demand."""
 
 from __future__ import annotations
 
@@ -54,28 +54,53 @@ def running(binaries: Path, place: Path) -> Iterator[dict[str, str]]:
     made = subprocess.run(
         bound_to_parent(
             [
-                binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
+                binaries / "initdb",
+                "-D",
+                data,
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
                 "--no-sync",
             ],
             user=user,
         ),
-        cwd=place, capture_output=True, text=True, check=False,
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert made.returncode == 0, made.stderr
     port = free_port()
-    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(place), "fsync": "off", "max_connections": "200"}
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": str(place),
+        "fsync": "off",
+        "max_connections": "200",
+    }
     process = Process(
         [binaries / "postgres", "-D", data, "-p", str(port), *(f"--{name}={value}" for name, value in options.items())],
-        log=place / "postgres.log", cwd=place,
+        log=place / "postgres.log",
+        cwd=place,
         # A fast shutdown, not one that waits for clients; at once when the keeper dies.
-        stop_signal=signal.SIGINT, death_signal="QUIT", user=user,
+        stop_signal=signal.SIGINT,
+        death_signal="QUIT",
+        user=user,
     )
     with process:
         wait_until(
-            lambda: subprocess.run(
-                [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False
-            ).returncode == 0,
-            60, "PostgreSQL", process,
+            lambda: (
+                subprocess.run(
+                    [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False
+                ).returncode
+                == 0
+            ),
+            60,
+            "PostgreSQL",
+            process,
         )
         yield {"uri": f"postgresql://postgres@127.0.0.1:{port}/postgres", "log": str(process.log)}
 

@@ -33,7 +33,7 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def wait_until(ready: Callable[[], bool], seconds: float, what: str, process: Process | None = None) -> None:
-    """Polls ``ready`` until it is true. Raises AssertionError, with the log of ``process``, when it dies or time is up."""
+    """Polls ``ready`` until it is true; AssertionError, with the log of ``process``, when it dies or time is up."""
     until = time.monotonic() + seconds
     while not ready():
         if process is not None and process.returncode() is not None:
@@ -58,15 +58,26 @@ class Process:
     """One server process, with its output appended to ``log``. Use as a context manager, or call :meth:`stop`."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None,
-        cwd: Path | None = None, stop_signal: int = signal.SIGTERM, death_signal: str = "TERM", user: str | None = None,
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stop_signal: int = signal.SIGTERM,
+        death_signal: str = "TERM",
+        user: str | None = None,
     ) -> None:
         self.log = log
         self._stop_signal = stop_signal
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
-                bound_to_parent(command, death_signal, user), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                cwd=cwd, env=dict(environment) if environment is not None else None, start_new_session=True,
+                bound_to_parent(command, death_signal, user),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=cwd,
+                env=dict(environment) if environment is not None else None,
+                start_new_session=True,
             )
 
     @property

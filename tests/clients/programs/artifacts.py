@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report, version
 
 VERSION = version(mlflow.__version__)
@@ -78,12 +79,26 @@ def main() -> None:
             mlflow.log_image(Image.new("RGB", (5, 5), "blue"), key="seen", step=1, timestamp=1_700_000_000_000)
             mlflow.flush_artifact_async_logging() if hasattr(mlflow, "flush_artifact_async_logging") else None
 
-        report.keep("active run's uri", mlflow.get_artifact_uri("texts/note.txt").endswith(f"/{run_id}/artifacts/texts/note.txt"))
+        report.keep(
+            "active run's uri",
+            mlflow.get_artifact_uri("texts/note.txt").endswith(f"/{run_id}/artifacts/texts/note.txt"),
+        )
 
     # Everything below "images" by key has random names, so only the folders that are ours are compared.
     root = listed(run_id)
     report.keep("root", [entry for entry in root if entry[0] != "images"])
-    for path in ("deep", "deep/er", "odd names", "odd names/ü", "branch 0", "planted", "planted/branch 2", "texts", "dicts", "tables"):
+    for path in (
+        "deep",
+        "deep/er",
+        "odd names",
+        "odd names/ü",
+        "branch 0",
+        "planted",
+        "planted/branch 2",
+        "texts",
+        "dicts",
+        "tables",
+    ):
         if path != "tables" or VERSION >= (2, 0):
             report.keep(f"list {path}", listed(run_id, path))
     report.keep("list a file", listed(run_id, "small.bin"))
@@ -101,7 +116,9 @@ def main() -> None:
     with Image.open(fetch(run_id, "figures/line.png")) as picture:
         report.keep("figure", picture.format)
     planted = fetch(run_id, "planted")
-    report.keep("a folder", sorted(path.relative_to(planted).as_posix() for path in planted.rglob("*") if path.is_file()))
+    report.keep(
+        "a folder", sorted(path.relative_to(planted).as_posix() for path in planted.rglob("*") if path.is_file())
+    )
     everything = fetch(run_id, "")
     report.keep("everything", (everything / "deep/er/small.bin").stat().st_size)
     if VERSION >= (2, 0):
@@ -114,7 +131,9 @@ def main() -> None:
         target = folder / "target"
         target.mkdir()
         client.download_artifacts(run_id, "planted/branch 1", str(target))
-        report.keep("downloaded to", sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()))
+        report.keep(
+            "downloaded to", sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
+        )
 
     # A newer client reports any failed download as one error, so only that it fails is compared.
     def fails(call: Any, *args: object) -> bool:

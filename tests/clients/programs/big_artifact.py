@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report, version
 
 MEGABYTES = int(os.environ.get("MILLSTREAM_TEST_BIG_MB", "1024"))
@@ -40,7 +41,11 @@ def main() -> None:
         big.unlink()
         report.keep("listed", [[item.path, item.file_size] for item in client.list_artifacts(run.info.run_id, "large")])
         if version(mlflow.__version__) >= (2, 0):
-            fetched = Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="large/big.bin", dst_path=name))
+            fetched = Path(
+                mlflow.artifacts.download_artifacts(
+                    run_id=run.info.run_id, artifact_path="large/big.bin", dst_path=name
+                )
+            )
         else:
             fetched = Path(client.download_artifacts(run.info.run_id, "large/big.bin", name))
         report.keep("size", fetched.stat().st_size)

@@ -11,6 +11,7 @@ import mlflow
 import numpy
 import pandas
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report, version
 
 VERSION = version(mlflow.__version__)
@@ -31,7 +32,9 @@ def main() -> None:
                     "name": item.dataset.name,
                     "digest": item.dataset.digest,
                     "source type": item.dataset.source_type,
-                    "source": json.loads(item.dataset.source).get("uri", "-") if item.dataset.source_type != "code" else "-",
+                    "source": json.loads(item.dataset.source).get("uri", "-")
+                    if item.dataset.source_type != "code"
+                    else "-",
                     "schema": item.dataset.schema,
                     "profile": item.dataset.profile,
                     "tags": {tag.key: tag.value for tag in item.tags},
@@ -64,8 +67,18 @@ def main() -> None:
         mlflow.log_input(data.from_pandas(frame, source=str(path), name="table", targets="label"), context="validation")
     report.keep("the same in another run", shown(second))
 
-    filters = ["dataset.name = 'table'", "datasets.name LIKE 'no%'", "dataset.context = 'validation'", "dataset.name = 'absent'"]
-    for filter_string in [*filters, "dataset.name IN ('array', 'remote')", "dataset.digest != 'x'", "datasets.context ILIKE 'TRAIN%'"]:
+    filters = [
+        "dataset.name = 'table'",
+        "datasets.name LIKE 'no%'",
+        "dataset.context = 'validation'",
+        "dataset.name = 'absent'",
+    ]
+    for filter_string in [
+        *filters,
+        "dataset.name IN ('array', 'remote')",
+        "dataset.digest != 'x'",
+        "datasets.context ILIKE 'TRAIN%'",
+    ]:
         found = client.search_runs([experiment], filter_string, order_by=["attributes.start_time ASC"])
         report.keep(f"filter {filter_string}", [run.info.run_id for run in found])
     digest = client.get_run(second).inputs.dataset_inputs[0].dataset.digest
@@ -81,17 +94,24 @@ def main() -> None:
         third,
         [
             DatasetInput(
-                dataset=Dataset(name="by hand", digest="12345678", source_type="http", source='{"url": "https://data.invalid"}'),
+                dataset=Dataset(
+                    name="by hand", digest="12345678", source_type="http", source='{"url": "https://data.invalid"}'
+                ),
                 tags=[InputTag("mlflow.data.context", "eval"), InputTag("free", "tag")],
             )
         ],
     )
     report.keep("by hand", shown(third))
     report.refused(
-        "no name", client.log_inputs, third, [DatasetInput(Dataset(name="", digest="1", source_type="s", source="{}"), [])]
+        "no name",
+        client.log_inputs,
+        third,
+        [DatasetInput(Dataset(name="", digest="1", source_type="s", source="{}"), [])],
     )
     report.refused(
-        "digest too long", client.log_inputs, third,
+        "digest too long",
+        client.log_inputs,
+        third,
         [DatasetInput(Dataset(name="n", digest="d" * 37, source_type="s", source="{}"), [])],
     )
     report.refused("for an absent run", client.log_inputs, "0" * 32, [])

@@ -7,6 +7,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report, version
 
 SEARCHES = version(mlflow.__version__) >= (1, 28)
@@ -19,7 +20,7 @@ def main() -> None:
 
     def shown(experiment: Any) -> dict[str, object]:
         return {
-            "id": experiment.experiment_id,
+            "id": report.called(experiment.experiment_id),
             "name": experiment.name,
             "stage": experiment.lifecycle_stage,
             "tags": experiment.tags,
@@ -42,10 +43,12 @@ def main() -> None:
     second = mlflow.set_experiment(f"{token} second ä/ö €")
     report.name(second.experiment_id, "second")
     report.keep("set makes it", shown(second))
-    report.keep("set again", mlflow.set_experiment(f"{token} second ä/ö €").experiment_id)
+    report.keep("set again", report.called(mlflow.set_experiment(f"{token} second ä/ö €").experiment_id))
     report.keep("set by id", shown(mlflow.set_experiment(experiment_id=first)))
 
-    placed = report.name(mlflow.create_experiment(f"{token} placed", artifact_location="mlflow-artifacts:/placed"), "placed")
+    placed = report.name(
+        mlflow.create_experiment(f"{token} placed", artifact_location="mlflow-artifacts:/placed"), "placed"
+    )
     report.keep("artifact location", mlflow.get_experiment(placed).artifact_location)
 
     client.set_experiment_tag(first, "team", "blue")
@@ -116,7 +119,15 @@ def main() -> None:
                 break
         report.keep("pages", pages)
         report.keep("max_results", len(mlflow.search_experiments(filter_string=both, max_results=3)))
-        for wrong in ("name", "name = 5", "nothing = 'a'", "name ~ 'a'", "name = 'a' OR name = 'b'", "tags.x > 'a'", "name = 'open"):
+        for wrong in (
+            "name",
+            "name = 5",
+            "nothing = 'a'",
+            "name ~ 'a'",
+            "name = 'a' OR name = 'b'",
+            "tags.x > 'a'",
+            "name = 'open",
+        ):
             report.refused(f"wrong filter {wrong}", mlflow.search_experiments, filter_string=wrong)
         report.refused("wrong order", mlflow.search_experiments, order_by=["nothing ASC"])
         report.refused("wrong direction", mlflow.search_experiments, order_by=["name SIDEWAYS"])

@@ -7,6 +7,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import LoggedModelInput, LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report
 
 
@@ -21,7 +22,7 @@ def main() -> None:
             "id": model.model_id,
             "id has its form": model.model_id.startswith("m-") and len(model.model_id) == 34,
             "name": model.name,
-            "experiment": model.experiment_id,
+            "experiment": report.called(model.experiment_id),
             "type": model.model_type,
             "status": str(model.status),
             "run": model.source_run_id,
@@ -52,9 +53,14 @@ def main() -> None:
     report.keep("got", shown(got))
     report.keep(
         "metrics",
-        sorted([[m.key, m.value, m.step, m.dataset_name, m.dataset_digest, m.run_id] for m in got.metrics or []], key=str),
+        sorted(
+            [[m.key, m.value, m.step, m.dataset_name, m.dataset_digest, m.run_id] for m in got.metrics or []], key=str
+        ),
     )
-    report.keep("metrics of the external", [[m.key, m.value, m.step] for m in mlflow.get_logged_model(external.model_id).metrics])
+    report.keep(
+        "metrics of the external",
+        [[m.key, m.value, m.step] for m in mlflow.get_logged_model(external.model_id).metrics],
+    )
     report.keep("outputs", [[out.model_id, out.step] for out in client.get_run(run_id).outputs.model_outputs])
     report.keep("metrics of the run", client.get_run(run_id).data.metrics)
 
@@ -76,7 +82,11 @@ def main() -> None:
 
     for index in range(5):
         model = client.create_logged_model(
-            experiment, f"many {index}", run_id, params={"index": str(index)}, tags={"parity": "odd" if index % 2 else "even"},
+            experiment,
+            f"many {index}",
+            run_id,
+            params={"index": str(index)},
+            tags={"parity": "odd" if index % 2 else "even"},
             model_type="tree" if index < 3 else "net",
         )
         report.name(model.model_id, f"many {index}")
@@ -142,7 +152,9 @@ def main() -> None:
 
     client.delete_logged_model(external.model_id)
     report.refused("deleted", client.get_logged_model, external.model_id)
-    report.keep("without the deleted", [model.name for model in client.search_logged_models([experiment], "name = 'external'")])
+    report.keep(
+        "without the deleted", [model.name for model in client.search_logged_models([experiment], "name = 'external'")]
+    )
     report.show()
 
 

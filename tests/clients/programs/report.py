@@ -1,8 +1,8 @@
 """What every program here leaves behind: one JSON document in which two servers can be compared.
 
-Ids, times and places differ from server to server. A program gives each id a name with :meth:`Report.name`; wherever the
-id occurs in a kept value, its name is shown instead. Only the standard library is used, as this runs in the environment
-of a foreign client.
+Ids, times and places differ from server to server. A program gives each id a name with :meth:`Report.name`; wherever
+the id occurs in a kept value, its name is shown instead. Only the standard library is used, as this runs in the
+environment of a foreign client.
 """
 
 from __future__ import annotations
@@ -25,9 +25,16 @@ class Report:
         self._kept: dict[str, Any] = {}
 
     def name(self, volatile: object, name: str) -> Any:
-        """Shows ``volatile`` as ``<name>`` from now on; returns it."""
+        """Shows ``volatile`` as ``<name>`` from now on; returns it.
+
+        An id as short as "3" could mean anything in a kept value, so those are only shown by :meth:`called`.
+        """
         self._names[str(volatile)] = f"<{name}>"
         return volatile
+
+    def called(self, volatile: object) -> str:
+        """The name given to ``volatile``, itself when it has none."""
+        return self._names.get(str(volatile), str(volatile))
 
     def keep(self, key: str, value: object) -> None:
         """Puts ``value`` into the document."""
@@ -37,14 +44,14 @@ class Report:
         self._kept[key] = self._normal(value)
 
     def refused(self, key: str, call: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Makes a call that must fail, and keeps its error code."""
+        """Makes a call that a server may refuse, and keeps the error code, or that it was accepted."""
         try:
-            value = call(*args, **kwargs)
+            call(*args, **kwargs)
         except Exception as error:
             code = getattr(error, "error_code", None)
             self.keep(key, {"error": type(error).__name__, "error_code": code})
         else:
-            self.keep(key, {"accepted": value})
+            self.keep(key, "accepted")
 
     def _normal(self, value: object) -> Any:
         if isinstance(value, Mapping):
@@ -58,10 +65,6 @@ class Report:
         if isinstance(value, (bool, int, float)) or value is None:
             return value
         text = str(value)
-        exact = self._names.get(text)
-        if exact:
-            return exact
-        # Short ids (experiment "3") would be found inside other words, so only long ones are looked for there.
         for volatile in sorted(self._names, key=len, reverse=True):
             if len(volatile) >= 8:
                 text = text.replace(volatile, self._names[volatile])

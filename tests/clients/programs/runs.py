@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report, version
 
 VERSION = version(mlflow.__version__)
@@ -24,7 +25,7 @@ def main() -> None:
         info = run.info
         return {
             "id": info.run_id,
-            "experiment": info.experiment_id,
+            "experiment": report.called(info.experiment_id),
             "status": info.status,
             "stage": info.lifecycle_stage,
             "started": isinstance(info.start_time, int) and info.start_time > 10**12,
@@ -32,14 +33,14 @@ def main() -> None:
             "tags": sorted(run.data.tags),
             "parent": run.data.tags.get("mlflow.parentRunId"),
             "artifact uri ends": info.artifact_uri.endswith(f"/{info.run_id}/artifacts"),
-            "name": run.data.tags.get("mlflow.runName") if not run.data.tags.get("mlflow.runName", "-").count("-") == 2 else "<words>",
+            "name": name if (name := run.data.tags.get("mlflow.runName", "")).count("-") != 2 else "<words>",
         }
 
     with mlflow.start_run(run_name="plain") as run:
         plain = report.name(run.info.run_id, "plain")
         report.keep("active", mlflow.active_run().info.run_id)
         report.keep("while running", shown(plain))
-        report.keep("uri", mlflow.get_artifact_uri().replace(experiment, "<experiment>").split(":", 1)[1].lstrip("/"))
+        report.keep("uri", mlflow.get_artifact_uri().split("/", 1)[1] == f"{experiment}/{plain}/artifacts")
     report.keep("after", shown(plain))
     report.keep("no active run", mlflow.active_run())
 
@@ -50,7 +51,9 @@ def main() -> None:
     with mlflow.start_run(run_name="tagged", tags={"color": "green", "mlflow.note.content": "a note"}) as run:
         report.name(run.info.run_id, "tagged")
     tags = client.get_run(run.info.run_id).data.tags
-    report.keep("tags at the start", {key: tags.get(key) for key in ("color", "mlflow.note.content", "mlflow.source.type")})
+    report.keep(
+        "tags at the start", {key: tags.get(key) for key in ("color", "mlflow.note.content", "mlflow.source.type")}
+    )
 
     if "description" in inspect.signature(mlflow.start_run).parameters:
         with mlflow.start_run(description="said at the start") as run:
@@ -71,7 +74,9 @@ def main() -> None:
             report.keep(f"back in the parent after child {index}", mlflow.active_run().info.run_id)
     report.keep("children", [shown(child) for child in children])
     report.keep("grandchild", shown(grandchild.info.run_id))
-    found = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{parent.info.run_id}'", order_by=["metrics.score DESC"])
+    found = client.search_runs(
+        [experiment], f"tags.mlflow.parentRunId = '{parent.info.run_id}'", order_by=["metrics.score DESC"]
+    )
     report.keep("children by search", [run.info.run_id for run in found])
     if hasattr(mlflow, "get_parent_run"):
         report.keep("parent of a child", mlflow.get_parent_run(children[0]).info.run_id)
@@ -131,7 +136,10 @@ def main() -> None:
     report.refused("restored twice", client.restore_run, plain)
 
     for name, call in {
-        "get": client.get_run, "delete": client.delete_run, "restore": client.restore_run, "end": client.set_terminated,
+        "get": client.get_run,
+        "delete": client.delete_run,
+        "restore": client.restore_run,
+        "end": client.set_terminated,
         "list": client.list_artifacts,
     }.items():
         report.refused(f"{name} what is absent", call, "0" * 32)

@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report, version
 
 VERSION = version(mlflow.__version__)
@@ -64,7 +65,12 @@ NEWER_FILTERS = [
     "created > 1600000000004",
 ]
 # Since 3.0 presence can be asked.
-NEWEST_FILTERS = ["params.sometimes IS NULL", "params.sometimes IS NOT NULL", "tags.sometimes IS NULL", "tags.sometimes IS NOT NULL"]
+NEWEST_FILTERS = [
+    "params.sometimes IS NULL",
+    "params.sometimes IS NOT NULL",
+    "tags.sometimes IS NULL",
+    "tags.sometimes IS NOT NULL",
+]
 
 ORDERS: list[list[str]] = [
     [],
@@ -118,7 +124,9 @@ def main() -> None:
     ids: list[str] = []
     for index in range(8):
         run = client.create_run(
-            experiment, start_time=1_600_000_000_000 + index, tags={"mlflow.runName": f"run {index}", "mlflow.user": "someone"}
+            experiment,
+            start_time=1_600_000_000_000 + index,
+            tags={"mlflow.runName": f"run {index}", "mlflow.user": "someone"},
         )
         run_id = report.name(run.info.run_id, f"run {index}")
         ids.append(run_id)
@@ -130,7 +138,11 @@ def main() -> None:
                 Metric("acc", 1 - index / 8, 1_600_000_000_000, 0),
                 Metric("with space", float(index), 1_600_000_000_000, 0),
                 Metric("negative", float(-index), 1_600_000_000_000, 0),
-                *([Metric("nan", [math.nan, math.inf, -math.inf, 1.0][index % 4], 1_600_000_000_000, 0)] if index < 6 else []),
+                *(
+                    [Metric("nan", [math.nan, math.inf, -math.inf, 1.0][index % 4], 1_600_000_000_000, 0)]
+                    if index < 6
+                    else []
+                ),
             ],
             params=[
                 Param("kind", ["tree", "linear", "Tree"][index % 3]),
@@ -139,10 +151,15 @@ def main() -> None:
                 Param("unicode", "żółć" if index == 4 else "z"),
                 *([Param("sometimes", "s")] if index % 2 else []),
             ],
-            tags=[RunTag("color", ["red", "green", "blue", "red"][index % 4]), *([RunTag("sometimes", "s")] if index > 4 else [])],
+            tags=[
+                RunTag("color", ["red", "green", "blue", "red"][index % 4]),
+                *([RunTag("sometimes", "s")] if index > 4 else []),
+            ],
         )
         if index < 7:
-            client.set_terminated(run_id, ["FINISHED", "FAILED", "KILLED", "FINISHED"][index % 4], 1_600_000_000_002 + index)
+            client.set_terminated(
+                run_id, ["FINISHED", "FAILED", "KILLED", "FINISHED"][index % 4], 1_600_000_000_002 + index
+            )
     client.delete_run(ids[6])
     elsewhere = report.name(client.create_run(other, start_time=1_600_000_000_100).info.run_id, "elsewhere")
     client.log_metric(elsewhere, "loss", 0.3)
@@ -168,13 +185,18 @@ def main() -> None:
         listed = ", ".join(f"'{run_id}'" for run_id in (ids[1], ids[5], "0" * 32))
         order = ["start_time ASC"]
         report.keep("in", names(client.search_runs([experiment], f"attributes.run_id IN ({listed})", order_by=order)))
-        report.keep("not in", names(client.search_runs([experiment], f"attributes.run_id NOT IN ({listed})", order_by=order)))
+        report.keep(
+            "not in", names(client.search_runs([experiment], f"attributes.run_id NOT IN ({listed})", order_by=order))
+        )
         report.keep("by id", names(client.search_runs([experiment], f"attributes.run_id = '{ids[2]}'")))
 
     for view in ("ACTIVE_ONLY", "DELETED_ONLY", "ALL"):
         found = client.search_runs([experiment], run_view_type=getattr(ViewType, view), order_by=["start_time ASC"])
         report.keep(f"view {view}", names(found))
-    report.keep("two experiments", names(client.search_runs([experiment, other], "metrics.loss > 0.2", order_by=["metrics.loss ASC"])))
+    report.keep(
+        "two experiments",
+        names(client.search_runs([experiment, other], "metrics.loss > 0.2", order_by=["metrics.loss ASC"])),
+    )
     report.keep("no experiment", names(client.search_runs([])))
     report.keep("absent experiment", names(client.search_runs(["987654321"])))
 
@@ -191,8 +213,13 @@ def main() -> None:
     table = mlflow.search_runs([experiment], order_by=["metrics.loss ASC"])
     report.keep("columns", sorted(table.columns))
     report.keep("shape", list(table.shape))
-    report.keep("types", {column: str(table[column].dtype).split("[")[0] for column in ("metrics.loss", "start_time", "end_time")})
-    report.keep("cells", [[float(loss), kind] for loss, kind in zip(table["metrics.loss"], table["params.kind"], strict=True)])
+    report.keep(
+        "types",
+        {column: str(table[column].dtype).split("[")[0] for column in ("metrics.loss", "start_time", "end_time")},
+    )
+    report.keep(
+        "cells", [[float(loss), kind] for loss, kind in zip(table["metrics.loss"], table["params.kind"], strict=True)]
+    )
     report.keep("missing cells", [bool(cell is None or cell != cell) for cell in table["params.sometimes"]])
     report.keep("start", [str(cell) for cell in table["start_time"]][:2])
     empty = mlflow.search_runs([experiment], "metrics.loss > 100")
@@ -200,10 +227,14 @@ def main() -> None:
     report.keep("limited", len(mlflow.search_runs([experiment], max_results=2)))
     report.keep("as a list", names(mlflow.search_runs([experiment], "params.kind = 'tree'", output_format="list")))
     if VERSION >= (2, 0):
-        by_name = mlflow.search_runs(experiment_names=[f"{token} search", f"{token} other"], filter_string="metrics.loss = 0.3")
+        by_name = mlflow.search_runs(
+            experiment_names=[f"{token} search", f"{token} other"], filter_string="metrics.loss = 0.3"
+        )
         report.keep("by name", list(by_name["run_id"]))
     whole = client.search_runs([experiment], "params.depth = '3'")[0]
-    report.keep("whole run", [whole.data.metrics, whole.data.params, whole.data.tags, whole.info.status, whole.info.end_time])
+    report.keep(
+        "whole run", [whole.data.metrics, whole.data.params, whole.data.tags, whole.info.status, whole.info.end_time]
+    )
     report.show()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
+
 from tests.clients.programs.report import Report, version
 
 VERSION = version(mlflow.__version__)
@@ -97,7 +98,9 @@ def main() -> None:
         batched = report.name(run.info.run_id, "batched")
         client.log_batch(
             batched,
-            metrics=[Metric(f"m{index % 10}", index / 8, 1_700_000_000_000 + index, index // 10) for index in range(1000)],
+            metrics=[
+                Metric(f"m{index % 10}", index / 8, 1_700_000_000_000 + index, index // 10) for index in range(1000)
+            ],
         )
         client.log_batch(batched, params=[Param(f"p{index:02}", str(index)) for index in range(100)])
         client.log_batch(
@@ -118,8 +121,12 @@ def main() -> None:
         report.refused("101 params", client.log_batch, batched, params=[Param(f"q{i}", "1") for i in range(101)])
         report.refused("101 tags", client.log_batch, batched, tags=[RunTag(f"q{i}", "1") for i in range(101)])
         report.refused("one parameter twice", client.log_batch, batched, params=[Param("d", "1"), Param("d", "2")])
-        report.refused("one parameter twice, equal", client.log_batch, batched, params=[Param("e", "1"), Param("e", "1")])
-        report.refused("a batch with a wrong key", client.log_batch, batched, [Metric("ok", 1.0, 1, 0), Metric("a//b", 1.0, 1, 0)])
+        report.refused(
+            "one parameter twice, equal", client.log_batch, batched, params=[Param("e", "1"), Param("e", "1")]
+        )
+        report.refused(
+            "a batch with a wrong key", client.log_batch, batched, [Metric("ok", 1.0, 1, 0), Metric("a//b", 1.0, 1, 0)]
+        )
         report.keep("nothing of a refused batch", sorted({"x0", "ok"} & set(client.get_run(batched).data.metrics)))
         report.refused("batch for an absent run", client.log_batch, "0" * 32, [Metric("ok", 1.0, 1, 0)])
 

@@ -1,0 +1,65 @@
+"""Compares what a program sees on another server, or with another client package, with what it sees on MLflow's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.clients.run import run_program
+from tests.servers import keeper
+
+_ABSENT = "<nothing>"
+
+# What differs on purpose: program, key of its document, and why. A row that no client needs any more fails the test.
+EXPLAINED: dict[tuple[str, str], str] = {}
+
+
+def expected(program: str, client: str) -> dict[str, Any]:
+    """The document of ``program`` on MLflow's server, made once a test session."""
+    made = keeper.session_folder() / f"{program}-{client}.json"
+    with keeper.locked(made.name):
+        if not made.exists():
+            uri = keeper.shared("mlflow")["uri"]
+            document = run_program(program, client, uri, keeper.session_folder())
+            made.write_text(json.dumps(document), encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(made.read_text(encoding="utf-8"))
+    return loaded
+
+
+def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The keys whose values differ, each with both values."""
+    return {
+        key: (theirs.get(key, _ABSENT), ours.get(key, _ABSENT))
+        for key in sorted({*theirs, *ours})
+        if theirs.get(key, _ABSENT) != ours.get(key, _ABSENT)
+    }
+
+
+def check(program: str, client: str, ours: dict[str, Any], theirs: dict[str, Any], table: str) -> None:
+    """Asserts that the documents are equal but for what EXPLAINED lists, and adds the outcome to a printed table."""
+    found = differences(theirs, ours)
+    unexplained = {key: pair for key, pair in found.items() if (program, key) not in EXPLAINED}
+    explained = len(found) - len(unexplained)
+    outcome = f"{len(unexplained)} DIFFER" if unexplained else f"equal, {explained} explained" if explained else "equal"
+    row = {"program": program, "client": client, "compared": len({*theirs, *ours}), "outcome": outcome}
+    with keeper.locked("rows"), (keeper.session_folder() / f"{table}.rows").open("a") as rows:
+        rows.write(json.dumps(row) + "\n")
+    shown = "\n".join(f"  {key}:\n    MLflow: {a}\n    ours:   {b}" for key, (a, b) in unexplained.items())
+    assert not unexplained, f"{program} with client {client} differs from MLflow's server:\n{shown}"
+
+
+def tables(session: Path) -> dict[str, list[str]]:
+    """The printed tables of this session: title, and lines of program × client."""
+    made = {}
+    for path in sorted(session.glob("*.rows")):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        clients = sorted({row["client"] for row in rows})
+        lines = ["".join(["program".ljust(16), *(client.rjust(24) for client in clients)])]
+        for program in dict.fromkeys(row["program"] for row in rows):
+            cells = {
+                row["client"]: f"{row['outcome']} ({row['compared']})" for row in rows if row["program"] == program
+            }
+            lines.append("".join([program.ljust(16), *(cells.get(client, "-").rjust(24) for client in clients)]))
+        made[path.stem] = lines
+    return made
