@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -36,12 +36,21 @@ from millstream.operations import LogBatch, Operation, UpdateRun
 from millstream.operations.codec import encode_request
 from millstream.tracking.outbox.segment import plain
 
+if TYPE_CHECKING:
+    from millstream.stores.contract import Store
+
 REFUSED_SUFFIX = ".refused.jsonl"
 _KEYS_SHOWN = 20
 _NOT_NOW = (StoreUnavailable, TooManyRequests, Unauthenticated, PermissionDenied, EndpointNotFound, MethodNotAllowed)
 _FINAL = (NotSupported, InvalidState, IntegrityError)
 
 Execute = Callable[[Operation[Any]], Any]
+
+
+def once(store: Store) -> Execute:
+    """How the store sends an operation without trying again by itself, where it does."""
+    sends: Execute = getattr(store, "execute_once", store.execute)
+    return sends
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -356,7 +356,6 @@ def _send_file(file: _File, directory: str, stores: _Stores, report: SyncReport,
     facts = file.facts
     contents, reader = file.contents()
     waiting = left = reader.waiting(contents.end)
-    sent = report.of(shown(facts.uri), facts.run_id)
     while batch := reader.next(contents.end):
         try:
             if facts.uri in stores.failed:
@@ -368,6 +367,7 @@ def _send_file(file: _File, directory: str, stores: _Stores, report: SyncReport,
             reason, hint = (error.message, error.hint) if isinstance(error, MillstreamError) else (repr(error), None)
             report.kept.append(Kept(file.path, shown(facts.uri), facts.run_id, left, reason, hint))
             return False
+        sent = report.of(shown(facts.uri), facts.run_id)
         sent.count(batch)
         for part, fault in refused:
             keep(directory, refusal(facts.uri, part, fault))
@@ -376,11 +376,16 @@ def _send_file(file: _File, directory: str, stores: _Stores, report: SyncReport,
         left -= batch.entries
         if progress is not None:
             progress(facts.run_id, waiting - left, waiting)
-    if unreadable := contents.unreadable + file.missing:
-        os.rename(file.path, file.path + DAMAGED_SUFFIX)
-        report.damaged.append(Damaged(file.path + DAMAGED_SUFFIX, facts.run_id, unreadable))
-    else:
-        os.unlink(file.path)
+    try:
+        if unreadable := contents.unreadable + file.missing:
+            os.rename(file.path, file.path + DAMAGED_SUFFIX)
+            report.damaged.append(Damaged(file.path + DAMAGED_SUFFIX, facts.run_id, unreadable))
+        else:
+            os.unlink(file.path)
+    except OSError as error:
+        reason = f"everything in it is sent, but it cannot be removed: {error.strerror}"
+        hint = "remove it, or make its folder yours"
+        report.kept.append(Kept(file.path, shown(facts.uri), facts.run_id, 0, reason, hint))
     return True
 
 

@@ -105,10 +105,14 @@ _decode_texts = msgspec.msgpack.Decoder(dict[str, str]).decode
 _decode_update = msgspec.msgpack.Decoder(RunUpdate).decode
 
 
+def _begin(length: int) -> int:
+    return -(-(HEADER.size + length) // _ALIGNMENT) * _ALIGNMENT
+
+
 def header(facts: Facts) -> bytes:
     """The header of a new file, nothing acknowledged."""
     encoded = _encode(facts)
-    begin = -(-(HEADER.size + len(encoded)) // _ALIGNMENT) * _ALIGNMENT
+    begin = _begin(len(encoded))
     made = HEADER.pack(MAGIC, begin, VERSION, begin, len(encoded), crc32(encoded)) + encoded
     return made.ljust(begin, b"\0")
 
@@ -126,7 +130,7 @@ def read_header(data: bytes) -> Heading | None:
     if len(data) < HEADER.size:
         return None
     magic, acknowledged, version, begin, length, check = HEADER.unpack_from(data)
-    if magic != MAGIC or version != VERSION or length > _LARGEST_FACTS or begin < HEADER.size + length:
+    if magic != MAGIC or version != VERSION or length > _LARGEST_FACTS or begin != _begin(length):
         return None
     encoded = data[HEADER.size:HEADER.size + length]
     if len(encoded) != length or crc32(encoded) != check:
@@ -239,6 +243,8 @@ def _cut_short(data: bytes, position: int, end: int) -> bool:
     if end - position <= WORD.size:
         return True
     (word,) = WORD.unpack_from(data, position)
+    if word == 0:
+        return True  # memory is not always copied from its beginning
     kind = word & 0xFF
     return end - position <= (POINT_BYTES if kind == METRIC else 8 + (word >> 8) if KEY <= kind <= UPDATE else 0)
 

@@ -28,7 +28,7 @@ from millstream.errors import (
 )
 from millstream.operations import BeatRun
 from millstream.settings import EXIT_FLUSH_SECONDS, LEASE_SECONDS
-from millstream.tracking.outbox.delivery import Refusal, deliver, keep, refusal
+from millstream.tracking.outbox.delivery import Refusal, deliver, keep, once, refusal
 from millstream.tracking.outbox.place import outbox_directory, shown
 from millstream.tracking.outbox.records import Facts
 from millstream.tracking.outbox.run_log import RunLog
@@ -48,6 +48,7 @@ _FILES_AT_MOST = 256
 _WAY_SECONDS = 1.0
 # Room in memory that stands in for files that cannot be made: two million points.
 MEMORY_BYTES = 64 * 1024 * 1024
+_MEMORY_SEGMENT_BYTES = 1024 * 1024
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _logger = logging.getLogger("millstream.outbox")
@@ -119,7 +120,7 @@ class Shipper:
 
     def _stand_in(self, facts: Facts, size: int, needed: int, directory: str, error: OSError) -> Segment:
         reason = error.strerror or str(error)
-        size = max(size, needed)
+        size = max(min(size, _MEMORY_SEGMENT_BYTES, MEMORY_BYTES - self._memory), needed)
         hint = "free space, or name a folder that can be written to in MILLSTREAM_OUTBOX_DIR"
         full = StoreUnavailable(
             f"nothing more can be logged: {directory} cannot be written to ({reason}), and the "
@@ -244,7 +245,7 @@ class Shipper:
             if batch is None:
                 return False
             try:
-                refused = deliver(log.store().execute, batch.operation)
+                refused = deliver(once(log.store()), batch.operation)
             except Exception as error:
                 self._not_taken(log, error)
                 return False
@@ -294,7 +295,7 @@ class Shipper:
         if seconds <= 0 or log.uri in self._leaseless or log.uri in self._outages:
             return
         try:
-            log.store().execute(BeatRun(log.run_id, seconds))
+            once(log.store())(BeatRun(log.run_id, seconds))
         except (EndpointNotFound, MethodNotAllowed, NotSupported):
             self._leaseless.add(log.uri)
         except (NotFound, InvalidValue):
