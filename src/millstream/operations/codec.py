@@ -31,6 +31,7 @@ _ENCODE = msgspec.json.Encoder().encode
 _RENAMED = {"run_uuid": "run_id"}  # what clients before MLflow 1.0 call it; newer ones send both
 _ENUMS = {"run_view_type": ViewType.to_string, "view_type": ViewType.to_string, "status": RunStatus.to_string}
 _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_CAMEL_NAME = re.compile(rb'"[a-z]+[A-Z][A-Za-z]*"\s*:')
 _WHERE = re.compile(r" - at `\$\.?(?P<where>.*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _KINDS = {"int": "a whole number of 64 bits", "float": "a number", "str": "a string", "array": "a list",
@@ -46,6 +47,8 @@ class _Form:
         self.decode = msgspec.json.Decoder(kind, strict=False).decode
         self.lists = frozenset(field.name for field in fields if "list[" in str(field.type))
         self.required_texts = tuple(field.name for field in fields if field.required and field.type is str)
+        # A client writes all names in one style: where a required name tells snake_case from camelCase, decoding does.
+        self.style_shows = any(field.required and "_" in field.name for field in fields)
         self.path_fields = kind.endpoint.path_fields
         answer = kind.endpoint.answer
         self.decode_answer = msgspec.json.Decoder(answer, strict=False).decode if answer else None
@@ -66,7 +69,8 @@ def decode_request(
     """
     form = _form(kind)
     made: Any
-    if body and not query and not path and b"\\u0000" not in body:
+    plain = b"\\u0000" not in body and (form.style_shows or not _CAMEL_NAME.search(body))
+    if body and plain and not query and not path:
         try:
             made = form.decode(body)
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
