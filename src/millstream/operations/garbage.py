@@ -18,6 +18,7 @@ class Garbage(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     artifact_uri: str
     deleted_time: int
+    experiment_id: str
     kept_because: str | None = None
 
 
@@ -39,7 +40,8 @@ class Purged(Answer, frozen=True):
 class FindGarbage(Operation[GarbageAnswer], frozen=True):
     """List deleted experiments, runs and logged models, with what still refers to them.
 
-    ``deleted_before`` is in milliseconds since the epoch; ids limit the answer to what they name.
+    ``deleted_before`` is in milliseconds since the epoch; ids limit the answer to what they name. An experiment comes
+    with all that is in it, as it would go with it.
     """
 
     deleted_before: Int64 | None = None

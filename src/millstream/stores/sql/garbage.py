@@ -24,24 +24,34 @@ def find(transaction: Transaction, operation: FindGarbage) -> GarbageAnswer:
         items += _find(transaction, runs, "run_id", "run", operation.run_ids, operation)
     if operation.experiment_ids or not named:
         numbers = [experiment_number(experiment_id) for experiment_id in operation.experiment_ids]
-        items += _find(transaction, experiments, "id", "experiment", numbers, operation)
+        whole = _find(transaction, experiments, "id", "experiment", numbers, operation)
+        inside = [experiment_number(item.id) for item in whole]
+        known = {(item.kind, item.id) for item in items}
+        for table, id_column, kind in ((logged_models, "model_id", "logged_model"), (runs, "run_id", "run")):
+            found = _find(transaction, table, id_column, kind, [], FindGarbage(), inside)
+            items += [item for item in found if (kind, item.id) not in known]
+        items += whole
     return GarbageAnswer(items)
 
 
 def _find(
-    transaction: Transaction, table: Table, id_column: str, kind: str, ids: Sequence[Any], operation: FindGarbage
+    transaction: Transaction, table: Table, id_column: str, kind: str, ids: Sequence[Any], operation: FindGarbage,
+    inside: Sequence[int] | None = None,
 ) -> list[Garbage]:
+    home = table.c.id if kind == "experiment" else table.c.experiment_id
     root = table.c.artifact_location if kind == "experiment" else table.c.artifact_uri
-    query = select(table.c.id, table.c[id_column].label("name"), root.label("root"), table.c.deleted_time).where(
-        table.c.deleted_time.is_not(None)
-    ).order_by(table.c.id)
+    query = select(
+        table.c.id, table.c[id_column].label("name"), root.label("root"), table.c.deleted_time, home.label("home")
+    ).where(table.c.deleted_time.is_not(None)).order_by(table.c.id)
+    if inside is not None:
+        query = query.where(home.in_(inside))
     if ids:
         query = query.where(table.c[id_column].in_(ids))
     if operation.deleted_before is not None:
         query = query.where(table.c.deleted_time < operation.deleted_before)
     reasons = {"run": _kept_run, "experiment": _kept_experiment, "logged_model": _kept_model}
     return [
-        Garbage(kind, str(row.name), row.root, row.deleted_time, reasons[kind](transaction, row))
+        Garbage(kind, str(row.name), row.root, row.deleted_time, str(row.home), reasons[kind](transaction, row))
         for row in transaction.connection.execute(query).all()
     ]
 
