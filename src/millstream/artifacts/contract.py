@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
+WHOLE_BYTES = 8 << 20  # of unknown length, up to this much is held in memory to go in one request
 
 Advance = Callable[[int], None]  # told how many more bytes have moved
 
@@ -65,11 +66,14 @@ class Upload(msgspec.Struct, frozen=True):
 
 
 class Content:
-    """The bytes of a file or of a range of it: iterate, then (or earlier) close. It knows of the *whole* file its
-    ``file_size`` in bytes, its ``etag`` and its ``sha256``, as in :class:`FileStat`."""
+    """The bytes of a file or of a range of it: iterate, then (or earlier) close.
+
+    Of the *whole* file it knows ``file_size`` in bytes, ``etag`` and ``sha256``, as in :class:`FileStat`; the size is
+    None only where a foreign server does not say it.
+    """
 
     def __init__(
-        self, chunks: Iterator[bytes], *, file_size: int, etag: str | None = None, sha256: str | None = None
+        self, chunks: Iterator[bytes], *, file_size: int | None, etag: str | None = None, sha256: str | None = None
     ) -> None:
         self._chunks = chunks
         self.file_size = file_size
@@ -231,7 +235,7 @@ class ArtifactStore(abc.ABC):
         """An address that takes the file (PUT) for so many seconds. Raises NotSupported where the store has none."""
         raise NotSupported(f"{type(self).__name__} has no presigned addresses", hint="send the file itself")
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most stores have nothing to release
         """Release connections. Closing twice is fine."""
 
     def __enter__(self) -> Any:
@@ -271,8 +275,11 @@ class MultipartStore(ArtifactStore):
         fail."""
 
     @abc.abstractmethod
-    def complete_upload(self, path: str, upload_id: str, parts: Parts) -> None:
-        """Make the file of exactly these parts, by number. Raises InvalidValue when one is missing or not as listed."""
+    def complete_upload(self, path: str, upload_id: str, parts: Parts, *, sha256: str | None = None) -> None:
+        """Make the file of exactly these parts, by number; ``sha256`` is that of the whole, as at the start.
+
+        Raises InvalidValue when a part is missing, or is not as it is listed.
+        """
 
     @abc.abstractmethod
     def abort_upload(self, path: str, upload_id: str) -> None:
@@ -288,11 +295,24 @@ class MultipartStore(ArtifactStore):
         raise NotSupported(f"{type(self).__name__} has no presigned addresses", hint="send the part itself")
 
 
-def verified(chunks: Iterable[bytes], size: int | None, sha256: str | None) -> Iterator[bytes]:
-    """``chunks`` as they are, with an error at the end when length or checksum are not what was said.
+def verified(chunks: Iterable[bytes], size: int | None, sha256: str | None) -> Iterable[bytes]:
+    """``chunks`` as they are, with an error at their end when length or checksum are not what was said.
 
-    Raises InvalidValue for a wrong length, as soon as it is too long; IntegrityError for a wrong checksum.
+    Raises InvalidValue for a wrong length, as soon as it is too long; IntegrityError for a wrong checksum. What comes
+    back can be iterated again if ``chunks`` can; otherwise it is an iterator, as they are.
     """
+    return _verified(chunks, size, sha256) if iter(chunks) is chunks else _Verified(chunks, size, sha256)
+
+
+class _Verified:
+    def __init__(self, chunks: Iterable[bytes], size: int | None, sha256: str | None) -> None:
+        self._said = (chunks, size, sha256)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return _verified(*self._said)
+
+
+def _verified(chunks: Iterable[bytes], size: int | None, sha256: str | None) -> Iterator[bytes]:
     seen, digest = 0, hashlib.sha256() if sha256 else None
     for chunk in chunks:
         seen += len(chunk)
@@ -307,6 +327,16 @@ def verified(chunks: Iterable[bytes], size: int | None, sha256: str | None) -> I
         raise IntegrityError(
             f"the content has the SHA-256 {digest.hexdigest()}, announced was {sha256}", hint="send it again"
         )
+
+
+def beginning(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+    """What comes first, a little over WHOLE_BYTES at most, and the rest; None when that was all."""
+    first = bytearray()
+    for chunk in chunks:
+        first += chunk
+        if len(first) > WHOLE_BYTES:
+            return bytes(first), chunks
+    return bytes(first), None
 
 
 def check_range(offset: int, length: int | None) -> None:

@@ -182,10 +182,10 @@ class LocalStore(MultipartStore):
                 with self._disk(path):
                     return upload.keep_part(number)
 
-    def complete_upload(self, path: str, upload_id: str, parts: Parts) -> None:
+    def complete_upload(self, path: str, upload_id: str, parts: Parts, *, sha256: str | None = None) -> None:
         with self._upload(path, upload_id, alone=True) as (upload, folder, name), self._disk(path):
             with upload.whole(parts) as (file, digest):
-                _put_in_place(file, digest, upload.folder, upload.DATA, folder, name, path)
+                _put_in_place(file, digest or sha256, upload.folder, upload.DATA, folder, name, path)
             _remove_entry(folder, upload.name)
 
     def abort_upload(self, path: str, upload_id: str) -> None:

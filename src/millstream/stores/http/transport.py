@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote, urlencode, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import msgspec
 import urllib3
@@ -25,7 +25,8 @@ from urllib3 import exceptions as wire
 from millstream import errors, settings
 from millstream._version import VERSION
 
-Body = bytes | Iterable[bytes] | Callable[[], Iterable[bytes]]
+Body = bytes | Iterable[bytes]
+Describe = Callable[[int, bytes], "errors.MillstreamError | None"]
 
 _USER_AGENT = f"millstream/{VERSION}"
 _CONNECT_SECONDS = 15.0
@@ -42,6 +43,7 @@ _KIND_OF_STATUS: dict[int, type[errors.MillstreamError]] = {
     404: errors.EndpointNotFound,
     405: errors.MethodNotAllowed,
     409: errors.Conflict,
+    412: errors.Conflict,
     413: errors.TooLarge,
     429: errors.TooManyRequests,
     501: errors.NotSupported,
@@ -69,9 +71,9 @@ class Response:
         return self._raw.data
 
     def json(self, type: Any = Any) -> Any:
-        """The body as ``type``. Raises MillstreamError when the server sent something else."""
+        """The body as ``type`` (a 64-bit number may come as text). Raises MillstreamError when it is something else."""
         try:
-            return msgspec.json.decode(self._raw.data, type=type)
+            return msgspec.json.decode(self._raw.data, type=type, strict=False)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise errors.MillstreamError(
                 f"the server's answer is not what its protocol says: {error}",
@@ -102,13 +104,17 @@ class Transport:
     ``base_uri`` is ``http(s)://[user:password@]host[:port][/prefix]``. Credentials come, in this order, from the
     ``token`` given here, TRACKING_TOKEN, TRACKING_USERNAME and TRACKING_PASSWORD, and the URI itself; the environment
     is read at each request, certificates and proxies (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) once per process. Credentials
-    go to this server only: redirects are reported, not followed.
+    go to this server only: redirects are reported, not followed. With ``sign_in`` False none are sent at all.
+
+    Two things serve other servers than a tracking server: ``tls`` makes the context of https connections, ``describe``
+    turns the status and body of an error answer into an error (None: it is in no form it knows).
 
     A child process after a fork opens connections of its own.
     """
 
     def __init__(
-        self, base_uri: str, *, token: str | None = None, headers: Mapping[str, str] | None = None
+        self, base_uri: str, *, token: str | None = None, headers: Mapping[str, str] | None = None,
+        sign_in: bool = True, tls: Callable[[], ssl.SSLContext] | None = None, describe: Describe | None = None,
     ) -> None:
         parts = urlsplit(base_uri)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -128,6 +134,9 @@ class Transport:
         if parts.username:
             self._user = (unquote(parts.username), unquote(parts.password or ""))
         self._headers = dict(headers or {})
+        self._sign_in = sign_in
+        self._tls = tls or tracking_tls
+        self._describe = describe or _describe
         self._lock = threading.Lock()
         self._pid = 0
         self._pool: urllib3.HTTPConnectionPool | None = None
@@ -141,10 +150,10 @@ class Transport:
         """Send a request and return its answer.
 
         ``path`` begins with ``/`` and is percent-encoded already (:func:`quoted` does that). ``query`` values that are
-        None are left out, lists are repeated. ``json`` is encoded; ``body`` is bytes, an iterable of bytes (with a
-        Content-Length among the ``headers``), or a function that makes such an iterable: only the last can be sent
-        again once it was begun. With ``stream`` the body of the answer is not read yet. ``timeout`` is in seconds, of
-        silence on the connection (HTTP_REQUEST_TIMEOUT unless given).
+        None are left out, lists are repeated. ``json`` is encoded; ``body`` is bytes, or an iterable of bytes (give
+        its Content-Length among the ``headers``); one that is its own iterator can be sent only once. With ``stream``
+        the body of the answer is not read yet. ``timeout`` is in seconds, of silence on the connection
+        (HTTP_REQUEST_TIMEOUT unless given).
 
         **Retries.** Up to HTTP_REQUEST_MAX_RETRIES, with exponential back-off or after what Retry-After says: always
         when the request was not sent (no connection) or refused for now (429, 503); otherwise, when the answer was
@@ -168,7 +177,7 @@ class Transport:
         limits = urllib3.Timeout(connect=min(seconds, _CONNECT_SECONDS), read=seconds)
         left = 0 if retry is False else max(0, settings.HTTP_REQUEST_MAX_RETRIES.get())
         repeatable = method in _IDEMPOTENT if retry is None else retry
-        if content is not None and not isinstance(content, bytes) and not callable(content):
+        if content is not None and iter(content) is content:
             left = 0
         tried, began = 0, time.monotonic()
         while True:
@@ -176,9 +185,7 @@ class Transport:
             error: Exception
             wait: float | None = None
             try:
-                raw = self._send(
-                    method, target, content() if callable(content) else content, merged, limits, preload=not stream
-                )
+                raw = self._send(method, target, content, merged, limits, preload=not stream)
             except wire.HTTPError as caught:
                 error = caught
                 again = not _is_untrusted(caught) and (_not_sent(caught) or repeatable)
@@ -230,7 +237,7 @@ class Transport:
             parts = urlsplit(self._origin)
             options: dict[str, Any] = {"maxsize": 32, "block": False}
             if parts.scheme == "https":
-                options["ssl_context"] = _ssl_context()
+                options["ssl_context"] = self._tls()
             proxies = getproxies_environment()
             self._proxy = proxies.get(parts.scheme) or proxies.get("all")
             if self._proxy and proxy_bypass_environment(parts.netloc, proxies):
@@ -255,15 +262,16 @@ class Transport:
 
     def _request_headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **self._headers}
-        if token := self._token or settings.TRACKING_TOKEN.get():
-            headers["Authorization"] = f"Bearer {token}"
-        else:
-            user = settings.TRACKING_USERNAME.get()
-            pair = (user, settings.TRACKING_PASSWORD.get() or "") if user else self._user
-            if pair:
-                headers["Authorization"] = "Basic " + base64.b64encode(":".join(pair).encode()).decode()
-        if workspace := settings.WORKSPACE.get():
-            headers["X-MLFLOW-WORKSPACE"] = workspace
+        if self._sign_in:
+            if token := self._token or settings.TRACKING_TOKEN.get():
+                headers["Authorization"] = f"Bearer {token}"
+            else:
+                user = settings.TRACKING_USERNAME.get()
+                pair = (user, settings.TRACKING_PASSWORD.get() or "") if user else self._user
+                if pair:
+                    headers["Authorization"] = "Basic " + base64.b64encode(":".join(pair).encode()).decode()
+            if workspace := settings.WORKSPACE.get():
+                headers["X-MLFLOW-WORKSPACE"] = workspace
         if more:
             headers.update(more)
         return headers
@@ -276,17 +284,13 @@ class Transport:
             content = b""
         finally:
             raw.close()
+        if (described := self._describe(status, content)) is not None:
+            return described
         if 300 <= status < 400:
             return errors.BadRequest(
                 f"{self.base_uri} answers with a redirect to {raw.headers.get('Location', 'nowhere')!r}",
-                hint="use that address as the tracking URI; if it is a sign-in page, give a token (MLFLOW_TRACKING_TOKEN)",
+                hint="use that address instead; if it is a sign-in page, give a token (MLFLOW_TRACKING_TOKEN)",
             )
-        try:
-            described = msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            described = None
-        if isinstance(described, dict) and isinstance(described.get("error_code"), (str, int)):
-            return errors.from_wire(described)
         text = " ".join(content[:300].decode("utf-8", "replace").split())
         kind = _KIND_OF_STATUS.get(status, errors.MillstreamError if status >= 500 else errors.BadRequest)
         return kind(
@@ -300,7 +304,8 @@ class Transport:
         tries = f" (tried {tried} times in {seconds:.0f} s)" if tried > 1 else ""
         through = f" through the proxy {self._proxy}" if self._proxy else ""
         raise errors.Unreachable(
-            f"the server at {self.base_uri} does not answer{through}: {_cause(error)}{tries}", hint=_hint_for_cause(error)
+            f"the server at {self.base_uri} does not answer{through}: {_cause(error)}{tries}",
+            hint=_hint_for_cause(error),
         ) from error
 
 
@@ -309,21 +314,12 @@ def quoted(path: str) -> str:
     return quote(path, safe="/:@!$&'()*+,=~")
 
 
-def _ssl_context() -> ssl.SSLContext:
-    bundle = settings.TRACKING_SERVER_CERT_PATH.get() or os.environ.get("REQUESTS_CA_BUNDLE")
-    try:
-        context = ssl.create_default_context()
-        if bundle:
-            context = ssl.create_default_context(
-                cafile=None if os.path.isdir(bundle) else bundle, capath=bundle if os.path.isdir(bundle) else None
-            )
-    except (OSError, ssl.SSLError) as error:
-        raise errors.InvalidValue(
-            f"the certificates in {bundle!r} cannot be read: {error}", hint=settings.TRACKING_SERVER_CERT_PATH.help
-        ) from None
-    if settings.TRACKING_INSECURE_TLS.get():
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+def tracking_tls() -> ssl.SSLContext:
+    """How TRACKING_SERVER_CERT_PATH, TRACKING_INSECURE_TLS and TRACKING_CLIENT_CERT_PATH want TLS."""
+    context = trusting(
+        settings.TRACKING_SERVER_CERT_PATH.get() or os.environ.get("REQUESTS_CA_BUNDLE"),
+        insecure=settings.TRACKING_INSECURE_TLS.get(),
+    )
     if own := settings.TRACKING_CLIENT_CERT_PATH.get():
         try:
             context.load_cert_chain(own)
@@ -333,6 +329,33 @@ def _ssl_context() -> ssl.SSLContext:
                 hint="the file holds the certificate and its key, in PEM form",
             ) from None
     return context
+
+
+def trusting(bundle: str | None, *, insecure: bool = False) -> ssl.SSLContext:
+    """A TLS context that trusts the authorities in ``bundle`` (a file or folder; the system's unless given), or,
+    ``insecure``, anyone."""
+    folder = bundle is not None and os.path.isdir(bundle)
+    try:
+        context = ssl.create_default_context(cafile=None if folder else bundle, capath=bundle if folder else None)
+    except (OSError, ssl.SSLError) as error:
+        raise errors.InvalidValue(
+            f"the certificates in {bundle!r} cannot be read: {error}", hint="give a file in PEM form"
+        ) from None
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _describe(status: int, content: bytes) -> errors.MillstreamError | None:
+    """The error in an answer of the tracking protocol."""
+    try:
+        described = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if isinstance(described, dict) and isinstance(described.get("error_code"), (str, int)):
+        return errors.from_wire(described)
+    return None
 
 
 def _not_sent(error: wire.HTTPError) -> bool:
