@@ -13,7 +13,15 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from millstream.errors import EndpointNotFound, MethodNotAllowed, MillstreamError, TooLarge, TooManyRequests
+from millstream.errors import (
+    EndpointNotFound,
+    IntegrityError,
+    MethodNotAllowed,
+    MillstreamError,
+    StoreUnavailable,
+    TooLarge,
+    TooManyRequests,
+)
 from millstream.operations import OPERATIONS, CreateExperiment, Needs, Operation, Principal, SearchDatasets
 from millstream.operations.codec import decode_request, encode_answer
 from millstream.server.artifacts import ARTIFACT_OPERATIONS, Artifacts
@@ -271,7 +279,7 @@ class Application:
         except MillstreamError as error:
             if error.error_code == "INTERNAL_ERROR":
                 return self._unexpected(request, error)
-            if error.get_http_status_code() >= 500:
+            if isinstance(error, (StoreUnavailable, IntegrityError)):
                 log_refused(request, error)
             return error_reply(error, hide=self._hidden)
         except Exception as error:

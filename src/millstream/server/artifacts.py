@@ -159,7 +159,8 @@ class Artifacts:
             raise _refused(uri, f"its path cannot mean one place: {error.message}") from None
         if scheme == PROXIED_SCHEME:
             if authority:
-                raise _refused(uri, "it names a server", hint="write mlflow-artifacts:/ and a path; it lies on this server")
+                raise _refused(uri, "it names a server",
+                               hint="write mlflow-artifacts:/ and a path; it lies on this server")
             return
         if scheme not in _BUCKET_SCHEMES | _further_schemes():
             raise _refused(uri, f"this server does not use the scheme '{scheme}' for whoever asks",

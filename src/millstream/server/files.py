@@ -21,6 +21,7 @@ import msgspec
 
 from millstream.artifacts import paths
 from millstream.artifacts.contract import Content, FileStat, MultipartStore, Part, Upload
+from millstream.entities import FileInfo
 from millstream.errors import (
     ArtifactNotFound,
     BadRequest,
@@ -45,8 +46,9 @@ _DIGEST = re.compile(rb"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 _BASENAME = re.compile(r"[^/\\]*$")
 # Types that browsers show or play and that can hold no script; everything else is bytes.
 _SAFE_TYPES = frozenset({
-    "application/json", "application/pdf", "audio/mpeg", "audio/ogg", "audio/wav", "image/avif", "image/bmp", "image/gif",
-    "image/jpeg", "image/png", "image/webp", "text/csv", "text/plain", "video/mp4", "video/ogg", "video/webm",
+    "application/json", "application/pdf", "audio/mpeg", "audio/ogg", "audio/wav", "image/avif", "image/bmp",
+    "image/gif", "image/jpeg", "image/png", "image/webp", "text/csv", "text/plain", "video/mp4", "video/ogg",
+    "video/webm",
 })
 _TEXT = re.compile(
     r"(.*\.)?(MLmodel|MLproject|py|ya?ml|txt|md|log|cfg|conf|ini|toml|json|csv|tsv|sql|sh|r|ipynb)", re.IGNORECASE
@@ -97,10 +99,7 @@ async def list_files(request: Request) -> Reply:
     cut = len(folder) + 1 if folder else 0
     made: dict[str, Any] = {}
     if entries:
-        made["files"] = [
-            {"path": entry.path[cut:], "is_dir": entry.is_dir, **({} if entry.is_dir else {"file_size": entry.file_size})}
-            for entry in entries
-        ]
+        made["files"] = [FileInfo(entry.path[cut:], entry.is_dir, entry.file_size) for entry in entries]
     return json_reply(made)
 
 
@@ -318,7 +317,8 @@ def _range(request: Request, known: FileStat, size: int) -> tuple[int, int, int]
     """``(first byte, bytes, status)`` of what is asked for; what is not one plain range asks for everything."""
     found = _RANGE.fullmatch(request.headers.get(b"range", b""))
     condition = request.headers.get(b"if-range")
-    if found is None or found.group() == b"bytes=-" or (condition is not None and condition.decode("latin-1") != known.etag):
+    outdated = condition is not None and condition.decode("latin-1") != known.etag
+    if found is None or found.group() == b"bytes=-" or outdated:
         return 0, size, 200
     first, last = found.groups()
     if not first:
@@ -410,7 +410,8 @@ def _announced_digest(request: Request) -> str | None:
     except binascii.Error:
         digest = b""
     if len(digest) != 32:
-        raise BadRequest("the Repr-Digest header holds no SHA-256", hint="write it as sha-256=:<base64>:, or leave it out")
+        raise BadRequest("the Repr-Digest header holds no SHA-256",
+                         hint="write it as sha-256=:<base64>:, or leave it out")
     return digest.hex()
 
 

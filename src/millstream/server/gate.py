@@ -24,7 +24,8 @@ _REMEMBERED = 256
 
 
 class Gate:
-    """Checks the headers of requests. ``allowed_hosts`` holds names, ``*.name``, addresses and networks, ports or not."""
+    """Checks the headers of requests. ``allowed_hosts`` holds names, ``*.name``, addresses with or without a port,
+    and networks."""
 
     def __init__(self, host: str, allowed_hosts: Iterable[str] = (), allowed_origins: Iterable[str] = ()) -> None:
         self._bound = host

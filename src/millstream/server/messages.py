@@ -105,7 +105,7 @@ class Request:
             raise BadRequest(f"the query is not UTF-8, or holds more than {MAX_FIELDS} fields") from None
 
     async def body(self, limit: int) -> bytes:
-        """The whole body. Raises TooLarge beyond ``limit`` bytes, BadRequest when the client went away or is too slow."""
+        """The whole body. Raises TooLarge beyond ``limit`` bytes, BadRequest when the client went away, TooSlow."""
         self._check_encoding()
         announced = self.announced_bytes
         refused = announced > limit
@@ -176,7 +176,8 @@ class Request:
         kind = self.headers.get(b"content-type", b"")
         if kind != JSON and kind.split(b";")[0].strip().lower() != JSON:
             raise BadRequest(
-                "the request's Content-Type is not 'application/json'", hint="send the header 'Content-Type: application/json'"
+                "the request's Content-Type is not 'application/json'",
+                hint="send the header 'Content-Type: application/json'",
             )
 
     def _check_encoding(self) -> None:

@@ -1,7 +1,8 @@
 """Figures of the server for Prometheus, at ``/metrics``.
 
 Counting happens on every request, so it is a few additions to an array; names and texts are made when somebody asks.
-The array of several worker processes is one file, mapped by all: each adds in its own row, any of them can tell the sum.
+The array of several worker processes is one file, mapped by all: each adds in its own row, and any of them can tell
+the sum.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Meter:
         numbers[base + _SUM] += seconds
 
     def totals(self) -> Iterator[tuple[str, dict[str, float], list[float], float]]:
-        """``(name, requests by class, requests by bucket, seconds)`` of every target that was asked, over all workers."""
+        """``(name, requests by class, requests by bucket, seconds)`` of every target asked so far, over all workers."""
         rows = [self._shared.all[row] for row in self._shared.rows] if self._shared else [self._numbers]
         for slot, name in enumerate(self.names):
             base = slot * _WIDTH

@@ -1,7 +1,7 @@
 """Every path that is not an operation, in one table, and how paths with fields are matched.
 
-A route cannot be made without saying what permission it needs; the policy is asked before its handler runs. Handlers are
-named by text and imported at their first request.
+A route cannot be made without saying what permission it needs; the policy is asked before its handler runs. Handlers
+are named by text and imported at their first request.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Route:
     """One path. ``{name}`` stands for one decoded segment, ``{name*}`` for all that follow.
 
     ``api`` paths begin after ``/api`` and ``/ajax-api``. A ``page`` may be opened by a link on any other page.
-    ``any_host`` answers whatever the Host header says (probes name addresses). ``subject`` adds to the fields what
+    ``any_host`` answers whatever the Host header says (probes name addresses). ``query`` names what may stand in the
+    query, for the reference; ``subject`` adds to the fields what
     ``needs`` names and the request does not spell out.
     """
 
@@ -41,6 +42,7 @@ class Route:
     ajax_only: bool = False
     page: bool = False
     any_host: bool = False
+    query: tuple[str, ...] = ()
     subject: Callable[[Fields], None] | None = None
 
     def __post_init__(self) -> None:
@@ -106,18 +108,20 @@ ROUTES: tuple[Route, ...] = (
     Route(("GET", "PATCH", "DELETE"), "/3.0/mlflow/workspaces/{name}", _ADMIN, "info:workspaces", api=True),
     Route(_GET, "/metrics", _ADMIN, "meter:exposition"),
     Route(_GET, "/openapi.json", _PUBLIC, "openapi:document", page=True),
-    Route(_GET, "/docs", _PUBLIC, "reference:page", page=True),
-    Route(("GET", "POST"), "/graphql", _SIGNED_IN, "graphql:answer"),
+    Route(_GET, "/docs", _PUBLIC, "reference:page_of_operations", page=True),
+    Route(("GET", "POST"), "/graphql", _SIGNED_IN, "graphql:answer", query=("query", "variables", "operationName")),
     # Files of runs and models, by id and relative path.
-    Route(_GET, "/get-artifact", _on_run(Permission.READ), "files:get_run_file", page=True, subject=_run_of_uuid),
+    Route(_GET, "/get-artifact", _on_run(Permission.READ), "files:get_run_file", page=True,
+          query=("run_uuid", "path"), subject=_run_of_uuid),
     Route(_GET, "/model-versions/get-artifact", Needs(Permission.READ, Resource.REGISTERED_MODEL, "name"),
-          "files:get_version_file", page=True),
+          "files:get_version_file", page=True, query=("name", "version", "path")),
     Route(_POST, "/2.0/mlflow/upload-artifact", _on_run(Permission.EDIT), "files:upload_run_file", api=True,
-          ajax_only=True, subject=_run_of_uuid),
+          ajax_only=True, query=("run_uuid", "path"), subject=_run_of_uuid),
     Route(_GET, "/2.0/mlflow/logged-models/{model_id}/artifacts/files",
-          Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id"), "files:get_model_file", api=True, ajax_only=True),
+          Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id"), "files:get_model_file", api=True,
+          ajax_only=True, query=("artifact_file_path",)),
     # Files below the proxied root, as MLflow's clients reach them.
-    Route(_GET, f"{_FILES}/artifacts", _on_path(Permission.READ), "files:list_files", api=True,
+    Route(_GET, f"{_FILES}/artifacts", _on_path(Permission.READ), "files:list_files", api=True, query=("path",),
           subject=_experiment_of_path),
     Route(_GET, f"{_FILES}/artifacts/{{path*}}", _on_path(Permission.READ), "files:get_file", api=True,
           subject=_experiment_of_path),
@@ -136,12 +140,13 @@ ROUTES: tuple[Route, ...] = (
     Route(("PUT",), f"{_FILES}/mpu/part/{{upload_id}}/{{part_number}}/{{path*}}", _on_path(Permission.EDIT),
           "files:put_part", api=True, subject=_experiment_of_path),
     Route(_GET, f"{_FILES}/presigned/{{path*}}", _on_path(Permission.READ), "files:presign_file", api=True,
+          query=("expiration",),
           subject=_experiment_of_path),
     # Pages to look at.
-    Route(_GET, "/", _SIGNED_IN, "pages:experiments", page=True),
+    Route(_GET, "/", _SIGNED_IN, "pages:experiments", page=True, query=("page",)),
     Route(_GET, "/experiments/{experiment_id}", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_id"),
-          "pages:experiment", page=True),
-    Route(_GET, "/runs/{run_id}", _on_run(Permission.READ), "pages:run", page=True),
+          "pages:experiment", page=True, query=("filter", "order_by", "page")),
+    Route(_GET, "/runs/{run_id}", _on_run(Permission.READ), "pages:run", page=True, query=("path",)),
 )
 
 
@@ -157,6 +162,7 @@ class Pattern:
         self.path = path
         expression = ""
         end = 0
+        self.fields = tuple(found["name"] for found in _FIELD.finditer(path))
         for found in _FIELD.finditer(path):
             expression += re.escape(path[end:found.start()])
             expression += f"(?P<{found['name']}>{'.*' if found['rest'] else '[^/]+'})"

@@ -1,7 +1,8 @@
 """Listening: from a configuration to a server that answers, and to a clean end.
 
 One process by default. With several workers each opens the store itself and all accept on one socket; a worker that
-dies is replaced. The first SIGINT or SIGTERM lets requests under way finish and closes the store; the second ends at once.
+dies is replaced. The first SIGINT or SIGTERM lets requests under way finish and closes the store; the second ends at
+once.
 """
 
 from __future__ import annotations
@@ -101,12 +102,13 @@ def serve(config: ServerConfig, *, on_ready: Callable[[str], None] | None = None
 
 def open_served_store(config: ServerConfig) -> ServedStore:
     """The store that ``config`` names, to be served. Raises InvalidValue for one that is itself behind a server."""
-    store = open_store(config.backend_store_uri, config.artifact_root)
+    store: Any = open_store(config.backend_store_uri, config.artifact_root)
     if not hasattr(store, "submit"):
         store.close()
         raise InvalidValue(f"{config.backend_store_uri} is served by another server already",
                            hint="give this server a folder, sqlite:///… or postgresql://…")
-    return store
+    served: ServedStore = store
+    return served
 
 
 def _serve_one(
@@ -140,7 +142,7 @@ def _listen(config: ServerConfig) -> socket.socket:
         listening.close()
         raise InvalidValue(
             f"cannot listen on {config.host} port {config.port}: {error.strerror or error}",
-            hint="another program may be using the port: choose one with --port, or let the system choose with --port 0",
+            hint="if another program uses the port, choose one with --port, or let the system choose with --port 0",
         ) from None
     listening.set_inheritable(True)
     return listening
