@@ -41,7 +41,7 @@ def main() -> None:
         odd.write_text("odd name")
         mlflow.log_artifact(str(odd), "odd names/ü")
         (folder / "empty.txt").write_bytes(b"")
-        mlflow.log_artifact(str(folder / "empty.txt"))
+        mlflow.log_artifact(str(folder / "empty.txt"), "nothing in it")
         tree = folder / "tree"
         for index in range(3):
             (tree / f"branch {index}").mkdir(parents=True)
@@ -101,13 +101,14 @@ def main() -> None:
     ):
         if path != "tables" or VERSION >= (2, 0):
             report.keep(f"list {path}", listed(run_id, path))
+    report.keep("list an empty file", listed(run_id, "nothing in it"))
     report.keep("list a file", listed(run_id, "small.bin"))
     report.keep("list what is absent", listed(run_id, "nothing/here"))
 
     report.keep("bytes", hashlib.sha256(fetch(run_id, "small.bin").read_bytes()).hexdigest())
     report.keep("deep bytes", fetch(run_id, "deep/er/small.bin").stat().st_size)
     report.keep("odd text", fetch(run_id, "odd names/ü/Größe + & more, (1).txt").read_text())
-    report.keep("empty", fetch(run_id, "empty.txt").read_bytes().hex())
+    report.keep("empty", fetch(run_id, "nothing in it/empty.txt").read_bytes().hex())
     report.keep("text", fetch(run_id, "texts/note.txt").read_text(encoding="utf-8"))
     report.keep("dict", json.loads(fetch(run_id, "dicts/d.json").read_text()))
     report.keep("yaml", fetch(run_id, "dicts/d.yaml").read_text())
