@@ -150,7 +150,10 @@ class InvalidValue(MillstreamError, ValueError):
     @classmethod
     def of(cls, parameter: str, value: object, reason: str, *, hint: str | None = None) -> InvalidValue:
         """The error for ``parameter``, worded so that MLflow's clients recognise it."""
-        shown = repr(value)
+        try:
+            shown = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError):
+            shown = repr(value)
         if len(shown) > 200:
             shown = shown[:200] + "…"
         return cls(f"Invalid value {shown} for parameter '{parameter}' supplied: {reason}", hint=hint)

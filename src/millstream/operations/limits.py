@@ -77,6 +77,14 @@ def check_text(value: Any, limit: int, field: str, *, cut: bool = False) -> str:
     )
 
 
+def check_timestamp(timestamp: Any, field: str = "timestamp") -> int:
+    """A time in whole milliseconds since the epoch, not before it."""
+    if not isinstance(timestamp, int) or timestamp < 0:
+        raise InvalidValue.of(field, timestamp, "a timestamp is a whole number of milliseconds since the epoch",
+                              hint="int(time.time() * 1000)")
+    return timestamp
+
+
 def check_run_id(run_id: str) -> str:
     """A run id: a letter or digit, then up to 255 letters, digits, underscores and dashes."""
     if not _RUN_ID.match(run_id):

@@ -107,8 +107,8 @@ class LogLoggedModelParams(Operation[None], frozen=True):
     params: list[LoggedModelParameter] = []
 
 
-@operation("PATCH", f"{_PATH}/{{model_id}}/tags", _needs(Permission.EDIT), answer=LoggedModelAnswer)
-class SetLoggedModelTags(Operation[LoggedModelAnswer], frozen=True):
+@operation("PATCH", f"{_PATH}/{{model_id}}/tags", _needs(Permission.EDIT))
+class SetLoggedModelTags(Operation[None], frozen=True):
     """Set tags of a logged model."""
 
     model_id: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 from hypothesis import given
@@ -98,7 +100,7 @@ def test_what_proto3_json_allows() -> None:
     ({"run_id": "", "key": "k", "value": 1, "timestamp": 1}, MissingValue, "'run_id'"),
     ({"run_id": "r", "key": "k", "timestamp": 1}, MissingValue, "'value'"),
     ({"run_id": 7, "key": "k", "value": 1, "timestamp": 1}, InvalidValue, "Invalid value 7 for parameter 'run_id' supplied"),
-    ({"run_id": "r", "key": "k", "value": "x", "timestamp": 1}, InvalidValue, "Invalid value 'x' for parameter 'value'"),
+    ({"run_id": "r", "key": "k", "value": "x", "timestamp": 1}, InvalidValue, 'Invalid value "x" for parameter'),
     ({"run_id": "r", "key": "k", "value": 1, "timestamp": 2**63}, InvalidValue, "64 bits"),
     ({"run_id": "r", "key": "k", "value": 1, "timestamp": 1.5}, InvalidValue, "'timestamp'"),
     ({"run_id": "r", "key": "a\x00b", "value": 1, "timestamp": 1}, InvalidValue, "NUL"),
@@ -159,3 +161,79 @@ def test_the_table_is_sound(kind: type[Operation[Any]]) -> None:
 def test_no_two_operations_share_a_place() -> None:
     places = [(method, kind.endpoint.path) for kind in OPERATIONS for method in kind.endpoint.methods]
     assert len(places) == len(set(places))
+
+
+def recorded() -> list[Any]:
+    """Exchanges of MLflow's clients with its own server, those that are operations here."""
+    corpus = json.loads((Path(__file__).parents[2] / "clients" / "corpus" / "wire.json").read_text())
+    found = []
+    for exchange in corpus:
+        body = exchange["request"]
+        readable = body is None or (isinstance(body, dict) and "not JSON" not in body)
+        if not readable or exchange["status"] != 200 or "not JSON" in (exchange["response"] or {}):
+            continue
+        path = exchange["path"].removeprefix("/ajax-api").removeprefix("/api")
+        for kind in OPERATIONS:
+            fields = match_path(kind.endpoint.path, path)
+            if exchange["method"] in kind.endpoint.methods and fields is not None:
+                found.append(pytest.param(kind, fields, exchange,
+                                          id=f"{exchange['client']} {kind.__name__} {exchange['status']}"))
+                break
+    return found
+
+
+def match_path(pattern: str, path: str) -> dict[str, str] | None:
+    """The fields of ``path`` when it is of the form ``pattern``."""
+    expected, given = pattern.split("/"), path.split("/")
+    if len(expected) != len(given):
+        return None
+    fields = {}
+    for part, text in zip(expected, given, strict=True):
+        if part.startswith("{"):
+            fields[part[1:-1]] = unquote(text)
+        elif part != text:
+            return None
+    return fields
+
+
+@pytest.mark.parametrize(("kind", "fields", "exchange"), recorded())
+def test_what_mlflows_clients_send_and_hear(
+    kind: type[Operation[Any]], fields: dict[str, str], exchange: dict[str, Any]
+) -> None:
+    body = exchange["request"]
+    if body and any(body.get(name) == value and type(body.get(name)) is type(value) for name, value in STRICTER):
+        with pytest.raises(InvalidValue):
+            decode_request(kind, body=sent(body), path=fields)
+        return
+    query = parse_qsl(exchange["query"] or "", keep_blank_values=True)
+    operation = decode_request(kind, query=query, body=sent(body) if body is not None else b"", path=fields)
+    assert isinstance(operation, kind)
+    if exchange["status"] == 200:
+        answer = decode_answer(kind, sent(exchange["response"]))
+        encoded = json.loads(encode_answer(answer))
+        assert_within(exchange["response"], encoded, kind.__name__)
+
+
+# What MLflow's server takes for something else than was sent, and ours refuses by name.
+STRICTER = [("step", 1.5), ("step", True), ("step", 2**63), ("value", True), ("experiment_ids", [1])]
+
+# What MLflow's server says and ours leaves out: fields that only language-model traces and jobs have.
+LEFT_OUT = {"workspace", "run_uuid", "creator_id"}
+
+
+def assert_within(theirs: Any, ours: Any, where: str) -> None:
+    """Everything that MLflow's server said stands in what we would say, empty things apart."""
+    if isinstance(theirs, dict):
+        for name, value in theirs.items():
+            if name in LEFT_OUT or value in ({}, []):
+                continue
+            assert name in ours, f"{where}.{name} is lost"
+            assert_within(value, ours[name], f"{where}.{name}")
+    elif isinstance(theirs, list):
+        assert len(theirs) == len(ours), where
+        for index, (one, other) in enumerate(zip(theirs, ours, strict=True)):
+            assert_within(one, other, f"{where}[{index}]")
+    elif isinstance(theirs, str) and isinstance(ours, int | float):
+        assert float(theirs) == ours, where
+    else:
+        assert theirs == ours, where

@@ -189,11 +189,10 @@ def log_params(transaction: Transaction, operation: LogLoggedModelParams) -> Non
 
 
 @executes(SetLoggedModelTags)
-def set_tags(transaction: Transaction, operation: SetLoggedModelTags) -> LoggedModelAnswer:
+def set_tags(transaction: Transaction, operation: SetLoggedModelTags) -> None:
     number = find_model(transaction, operation.model_id).id
     _write(transaction, "logged_model_tags", number, _texts(operation.tags, TAG_LENGTH, "tags"))
     _touch(transaction, number)
-    return _answer(transaction, operation.model_id)
 
 
 @executes(DeleteLoggedModelTag)

@@ -23,6 +23,7 @@ from millstream.operations.limits import (
     check_batch,
     check_key,
     check_text,
+    check_timestamp,
 )
 from millstream.stores.sql.points import Point, many, write_points
 from millstream.stores.sql.schema import params, runs
@@ -54,6 +55,7 @@ class _Entry:
 def _taken_apart(operation: LoggingOperation) -> _Entry:
     if isinstance(operation, LogMetric):
         check_key(operation.key)
+        check_timestamp(operation.timestamp)
         return _Entry(operation.run_id, metrics=(operation,))
     if isinstance(operation, LogParam):
         return _Entry(operation.run_id, params=_params([Param(operation.key, operation.value)], ""))
@@ -62,6 +64,7 @@ def _taken_apart(operation: LoggingOperation) -> _Entry:
     check_batch(operation.metrics, operation.params, operation.tags)
     for index, metric in enumerate(operation.metrics):
         check_key(metric.key, f"metrics[{index}].key")
+        check_timestamp(metric.timestamp, f"metrics[{index}].timestamp")
     return _Entry(operation.run_id, operation.metrics, _params(operation.params, "params"),
                   _tags(operation.tags, "tags"))
 

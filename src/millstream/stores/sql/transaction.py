@@ -67,12 +67,16 @@ def executes(kind: type[Operation[Any]]) -> Callable[[_Executor], _Executor]:
 
 
 def experiment_number(experiment_id: str) -> int:
-    """The number of an experiment id. Raises ExperimentNotFound for a text that cannot be one."""
-    if experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) < 20:
+    """The number of an experiment id. Raises InvalidValue for a text that cannot be one, ExperimentNotFound for a
+    number that none can have."""
+    try:
         number = int(experiment_id)
-        if number < 2**63:
-            return number
-    raise no_experiment(experiment_id)
+    except ValueError:
+        raise InvalidValue.of("experiment_id", experiment_id, "the id of an experiment is a whole number",
+                              hint="find it by its name: get_experiment_by_name(…)") from None
+    if not 0 <= number < 2**63:
+        raise no_experiment(experiment_id)
+    return number
 
 
 def no_experiment(experiment_id: str) -> ExperimentNotFound:
