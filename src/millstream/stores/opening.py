@@ -97,11 +97,11 @@ def _open_databricks(uri: str) -> Store:
     from millstream.stores.http.store import HttpStore
     from millstream.stores.http.transport import Transport
 
-    host, token = _databricks_credentials(urlsplit(uri).netloc or None)
+    host, token = databricks_credentials(urlsplit(uri).netloc or None)
     return HttpStore(uri, Transport(host, token=token))
 
 
-def _databricks_credentials(profile: str | None) -> tuple[str, str]:
+def databricks_credentials(profile: str | None) -> tuple[str, str]:
     """Host and token: of the environment, or of a profile in the configuration file of Databricks' command line."""
     if profile is None and (host := os.environ.get("DATABRICKS_HOST")) and (token := os.environ.get("DATABRICKS_TOKEN")):
         return host if "://" in host else f"https://{host}", token
