@@ -18,15 +18,16 @@ for stamp in ".venv/.$name-$key" ".venv/.dev-$key"; do
 done
 
 python=
-for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.10; do
+for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
     # Through sys.executable, as a name on the PATH may be a shim that changes its mind in another folder.
     python=$("$candidate" -c 'import sys; print(sys.executable) if (3, 10) <= sys.version_info < (3, 14) else exit(1)' 2>/dev/null) && break
     python=
 done
 [ -n "$python" ] || fail "no Python 3.10, 3.11, 3.12 or 3.13 on the PATH" "install one, or name it: make PYTHON=/path/to/python3"
 
-uv=$(command -v "${UV:-}" || true)
-if [ -z "$uv" ]; then
+if [ -n "${UV:-}" ]; then
+    uv=$(command -v "$UV") || fail "there is no program $UV" "leave UV unset, and pip installs one for this project"
+else
     tools=.cache/tools-$(cksum < constraints/tools.txt | cut -d' ' -f1)
     uv=$tools/bin/uv
     if ! [ -e "$tools/.installed" ]; then
