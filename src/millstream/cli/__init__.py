@@ -27,7 +27,17 @@ class Command(NamedTuple):
 
 # Every command of the first level. The line here is what `--help` shows; the command itself is not imported for it.
 COMMANDS: dict[str, Command] = {
+    "artifacts": Command("millstream.cli.artifacts:artifacts", "List, fetch, add and delete the files of runs."),
+    "db": Command("millstream.cli.database:db", "Look after the tables of a database."),
+    "doctor": Command("millstream.cli.doctor:doctor", "Look at this installation, and say what is amiss."),
+    "experiments": Command(
+        "millstream.cli.experiments:experiments", "Create, find, rename, delete and restore experiments."
+    ),
+    "gc": Command("millstream.cli.garbage:gc", "Remove what lies in the trash for good."),
+    "import": Command("millstream.cli.imports:import_", "Bring in what another system has stored."),
+    "runs": Command("millstream.cli.runs:runs", "List, show, compare, create, move, delete and restore runs."),
     "server": Command("millstream.cli.server:server", "Run the tracking server."),
+    "sync": Command("millstream.cli.sync:sync", "Send what dead processes and outages left in the outbox."),
     "ui": Command("millstream.cli.server:ui", "Run the tracking server, to look at runs in a browser."),
 }
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
-from millstream.cli.output import bytes_text, say, show_json, show_table, tracking_store, with_json, with_tracking_uri
-
-if TYPE_CHECKING:
-    from millstream.artifacts.contract import ArtifactStore
-    from millstream.stores.contract import Store
+from millstream.cli.output import bytes_text, say, show_json, show_table, with_json, with_tracking_uri
 
 _run_id = click.option("-r", "--run-id", required=True, help="The run they belong to.")
-_artifact_path = click.option("-a", "--artifact-path", metavar="PATH", help="A folder of the run; its root unless given.")
+_artifact_path = click.option("-a", "--artifact-path", metavar="PATH", help="A folder of the run; its root otherwise.")
 
 
 @click.group()
@@ -22,11 +17,10 @@ def artifacts() -> None:
     """List, fetch, add and delete the files of runs."""
 
 
-def _root(store: Store, run_id: str) -> ArtifactStore:
-    from millstream.artifacts.roots import open_root
-    from millstream.operations import GetRun
+def _uri(tracking_uri: str | None) -> str:
+    from millstream.tracking.stores import get_tracking_uri
 
-    return open_root(store, str(store.execute(GetRun(run_id)).run.info.artifact_uri))
+    return tracking_uri or get_tracking_uri()
 
 
 @artifacts.command("list")
@@ -36,8 +30,9 @@ def _root(store: Store, run_id: str) -> ArtifactStore:
 @with_tracking_uri
 def list_artifacts(run_id: str, artifact_path: str | None, as_json: bool, tracking_uri: str | None) -> None:
     """List the files and folders directly in a folder of a run: as a table in a terminal, else as JSON."""
-    with tracking_store(tracking_uri) as store, _root(store, run_id) as root:
-        found = root.list(artifact_path or "")
+    from millstream.tracking import files
+
+    found = files.list_artifacts(run_id=run_id, artifact_path=artifact_path, tracking_uri=_uri(tracking_uri))
     if as_json or not sys.stdout.isatty():
         show_json([
             {"path": entry.path, "is_dir": entry.is_dir,
@@ -53,11 +48,11 @@ def list_artifacts(run_id: str, artifact_path: str | None, as_json: bool, tracki
 
 @artifacts.command()
 @click.option("-r", "--run-id", help="The run to fetch from.")
-@click.option("-a", "--artifact-path", metavar="PATH", help="A file or folder of the run; all it has unless given.")
-@click.option("-u", "--artifact-uri", metavar="URI",
-              help="What to fetch by its address: runs:/<run id>/<path>, models:/<model id>, s3://…; instead of --run-id.")
+@click.option("-a", "--artifact-path", metavar="PATH", help="A file or folder of the run; all it has otherwise.")
+@click.option("-u", "--artifact-uri", metavar="URI", help="What to fetch by its address instead: "
+              "runs:/<run id>/<path>, models:/<model id>, s3://….")
 @click.option("-d", "--dst-path", metavar="FOLDER", help="The folder it goes into, made if it is not there; a new one "
-              "unless given.")
+              "otherwise.")
 @with_tracking_uri
 def download(
     run_id: str | None, artifact_path: str | None, artifact_uri: str | None, dst_path: str | None,
@@ -67,19 +62,13 @@ def download(
 
     What lies on this machine already is not copied without --dst-path; its own place is printed.
     """
-    from millstream.artifacts.roots import open_place
+    from millstream.tracking import files
 
     if (run_id is None) == (artifact_uri is None):
         raise click.UsageError("say what to fetch by --run-id or by --artifact-uri, not both")
     if artifact_uri is not None and artifact_path is not None:
         raise click.UsageError("--artifact-path goes with --run-id; put the path into --artifact-uri")
-    with tracking_store(tracking_uri) as store:
-        if run_id is not None:
-            root, path = _root(store, run_id), artifact_path or ""
-        else:
-            root, path = open_place(store, str(artifact_uri))
-        with root:
-            print(root.download_artifacts(path, dst_path))
+    print(files.download_artifacts(artifact_uri, run_id, artifact_path, dst_path, _uri(tracking_uri)))
 
 
 @artifacts.command("log-artifact")
@@ -89,7 +78,9 @@ def download(
 @with_tracking_uri
 def log_artifact(local_file: str, run_id: str, artifact_path: str | None, tracking_uri: str | None) -> None:
     """Add a file to a run."""
-    with tracking_store(tracking_uri) as store, _root(store, run_id) as root:
+    from millstream.tracking.files import artifacts_of_run
+
+    with artifacts_of_run(run_id, _uri(tracking_uri)) as root:
         root.log_artifact(local_file, artifact_path)
     say(f"{local_file} was added to run {run_id}")
 
@@ -101,7 +92,9 @@ def log_artifact(local_file: str, run_id: str, artifact_path: str | None, tracki
 @with_tracking_uri
 def log_artifacts(local_dir: str, run_id: str, artifact_path: str | None, tracking_uri: str | None) -> None:
     """Add the files in a folder, and in the folders in it, to a run."""
-    with tracking_store(tracking_uri) as store, _root(store, run_id) as root:
+    from millstream.tracking.files import artifacts_of_run
+
+    with artifacts_of_run(run_id, _uri(tracking_uri)) as root:
         root.log_artifacts(local_dir, artifact_path)
     say(f"the files in {local_dir} were added to run {run_id}")
 
@@ -113,9 +106,11 @@ def log_artifacts(local_dir: str, run_id: str, artifact_path: str | None, tracki
 @with_tracking_uri
 def delete(run_id: str, artifact_path: str | None, everything: bool, tracking_uri: str | None) -> None:
     """Delete a file or folder of a run for good."""
+    from millstream.tracking.files import artifacts_of_run
+
     if (artifact_path is None) != everything:
         raise click.UsageError("say what to delete by --artifact-path, or --all, not both")
-    with tracking_store(tracking_uri) as store, _root(store, run_id) as root:
+    with artifacts_of_run(run_id, _uri(tracking_uri)) as root:
         if artifact_path is None:
             root.clear()
         else:

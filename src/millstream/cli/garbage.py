@@ -51,9 +51,9 @@ def _ids(text: str | None) -> list[str]:
 @click.option("--workspace", hidden=True)
 @click.option("--all-workspaces", is_flag=True, hidden=True)
 def gc(
-    older_than: str | None, run_ids: str | None, experiment_ids: str | None, logged_model_ids: str | None, dry_run: bool,
-    keep_files: bool, backend_store_uri: str | None, artifacts_destination: str | None, tracking_uri: str | None,
-    as_json: bool, **without_effect: Any,
+    older_than: str | None, run_ids: str | None, experiment_ids: str | None, logged_model_ids: str | None,
+    dry_run: bool, keep_files: bool, backend_store_uri: str | None, artifacts_destination: str | None,
+    tracking_uri: str | None, as_json: bool, **without_effect: Any,
 ) -> None:
     """Remove what lies in the trash for good: runs, experiments and logged models, and their files.
 
@@ -94,4 +94,4 @@ def gc(
 def _opener(store: Any, destination: str | None) -> Callable[[str], Any]:
     from millstream.artifacts.roots import open_root
 
-    return lambda uri: open_root(store, uri, destination)
+    return lambda uri: open_root(uri, store.uri, destination)

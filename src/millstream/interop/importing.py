@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from millstream.artifacts.contract import ArtifactStore
+from millstream.artifacts.roots import open_root
 from millstream.entities import Run
 from millstream.errors import EndpointNotFound, MillstreamError, NotSupported
 from millstream.interop.comparing import compare_experiment, compare_model, compare_run
@@ -42,7 +42,6 @@ _CHARACTERS_A_REQUEST = 4_000_000
 _EXPERIMENTS_A_REQUEST = 100
 
 Progress = Callable[[str, int], None]  # a kind of the report, and how many more of it are done
-OpenRoot = Callable[[str], ArtifactStore]
 
 
 class Artifacts(enum.Enum):
@@ -56,21 +55,18 @@ class Artifacts(enum.Enum):
 class Import:
     """One import of ``source`` into ``store``.
 
-    ``overwrite`` lets the source win where both sides say something about a run that is over here. ``open_source`` and
-    ``open_destination`` open artifact roots of either side; they are needed to copy.
+    ``overwrite`` lets the source win where both sides say something about a run that is over here. ``progress`` is told
+    of kinds of the report, and how many more of them are done.
     """
 
     def __init__(
         self, source: Source, store: Store, *, artifacts: Artifacts = Artifacts.COPY, overwrite: bool = False,
-        open_source: OpenRoot | None = None, open_destination: OpenRoot | None = None,
         progress: Progress = lambda kind, amount: None,
     ) -> None:
         self._source = source
         self._store = store
         self._artifacts = artifacts
         self._overwrite = overwrite
-        self._open_source = open_source
-        self._open_destination = open_destination
         self._progress = progress
         self._home: dict[str, str] = {}  # the source's experiment ids → ours
         self._datasets: set[tuple[str, str, str]] = set()
@@ -285,9 +281,8 @@ class Import:
     def _import_files(self, who: str, source_uri: str | None, uri: str | None) -> None:
         if self._artifacts is not Artifacts.COPY or not source_uri or not uri or source_uri == uri:
             return
-        assert self._open_source is not None and self._open_destination is not None
         try:
-            with self._open_source(source_uri) as source, self._open_destination(uri) as destination:
+            with self._source.open_root(source_uri) as source, open_root(uri, self._store.uri) as destination:
                 for file in copy_files(source, destination, lambda size: self._progress("bytes", size)):
                     whole = int(file.problem is None)
                     self._report.count("artifacts", here=whole)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from millstream.artifacts.contract import ArtifactStore
+from millstream.artifacts.roots import open_root
+from millstream.entities import Run
 from millstream.errors import EndpointNotFound, InvalidValue
 from millstream.interop.source import BATCH, GREATEST, Point, Series, Source, settle
 from millstream.operations import (
@@ -30,9 +34,20 @@ class ServerSource(Source):
         self._store = store
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="millstream-import")
 
+        self._address = urlsplit(store.uri)
+
     @property
     def title(self) -> str:
-        return self._store.uri
+        return self._address._replace(netloc=self._address.netloc.rpartition("@")[2]).geturl()
+
+    def open_root(self, uri: str) -> ArtifactStore:
+        return open_root(uri, self._store.uri)
+
+    def _place(self, uri: str | None) -> str:
+        """An address of artifacts that names this server where it keeps them."""
+        if uri and uri.startswith("mlflow-artifacts:/") and not uri.startswith("mlflow-artifacts://"):
+            return f"mlflow-artifacts://{self._address.netloc.rpartition('@')[2]}{uri.removeprefix('mlflow-artifacts:')}"
+        return uri or ""
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -67,10 +82,13 @@ class ServerSource(Source):
                 order_by=["attributes.start_time ASC"], page_token=token,
             ))
             if page.runs:
-                yield [settle(ImportedRun(run), experiment) for run in page.runs]
+                yield [settle(ImportedRun(self._placed(run)), experiment) for run in page.runs]
             token = page.next_page_token
             if not token:
                 return
+
+    def _placed(self, run: Run) -> Run:
+        return replace(run, info=replace(run.info, artifact_uri=self._place(run.info.artifact_uri)))
 
     def series(self, runs: Sequence[ImportedRun]) -> Iterator[Series]:
         wanted = [(run.run.info.run_id, metric.key) for run in runs for metric in run.run.data.metric_list]
@@ -101,7 +119,8 @@ class ServerSource(Source):
                 return []  # a server before MLflow 3 has none
             for model in page.models:
                 metrics = [replace(metric, value=_number(metric.value)) for metric in model.data.metrics]
-                made.append(ImportedLoggedModel(replace(model, data=replace(model.data, metrics=metrics))))
+                info = replace(model.info, artifact_uri=self._place(model.info.artifact_uri))
+                made.append(ImportedLoggedModel(replace(model, info=info, data=replace(model.data, metrics=metrics))))
             token = page.next_page_token
             if not token:
                 return made

@@ -8,6 +8,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
+from millstream.artifacts.contract import ArtifactStore
 from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun, series_digest
 
 # MLflow's databases keep an infinity as the greatest number of its sign, as not every database has infinities.
@@ -96,6 +99,12 @@ class Source(abc.ABC):
     def logged_models(self, experiment: ImportedExperiment) -> list[ImportedLoggedModel]:
         """The logged models of an experiment, as far as the source shows them."""
 
+    def open_root(self, uri: str) -> ArtifactStore:
+        """The files of a run or logged model, by the address that the source gives for them."""
+        from millstream.artifacts.uris import artifact_store
+
+        return artifact_store(uri)
+
     @abc.abstractmethod
     def close(self) -> None:
         """Release what was opened."""
@@ -116,7 +125,5 @@ def settle(run: ImportedRun, experiment: ImportedExperiment) -> ImportedRun:
     """The run as its experiment's stage demands: MLflow 1 leaves the runs of a deleted experiment active."""
     if experiment.experiment.lifecycle_stage != "deleted" or run.run.info.lifecycle_stage == "deleted":
         return run
-    from msgspec.structs import replace
-
     info = replace(run.run.info, lifecycle_stage="deleted")
     return ImportedRun(replace(run.run, info=info), experiment.deleted_time)
