@@ -1,0 +1,4 @@
+"""placeholder"""
+from millstream.tracking.client.base import Calls
+class ArtifactCalls(Calls):
+    pass

@@ -1,0 +1,296 @@
+"""What this process knows of the runs it logs to, and the way their entries take: the outbox, or straight to the store."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from millstream import settings
+from millstream.entities import (
+    DatasetInput,
+    LifecycleStage,
+    LoggedModelInput,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+)
+from millstream.errors import InvalidValue, ParameterChanged, StoreUnavailable
+from millstream.operations import GetRun, LogInputs, UpdateRun
+from millstream.operations.limits import check_run_id
+from millstream.tracking import checks
+from millstream.tracking.batches import in_batches
+from millstream.tracking.stores import store
+
+if TYPE_CHECKING:
+    from millstream.data import Dataset
+    from millstream.entities import Dataset as DatasetEntity
+    from millstream.stores.contract import Store
+    from millstream.tracking.outbox import RunLog
+
+logger = logging.getLogger("millstream")
+
+# Of the runs that are logged to by their id without being active, this many are remembered.
+_BY_ID = 256
+
+
+class Recorder:
+    """Checks what is logged to one run and hands it on.
+
+    ``params`` holds the parameters that the run is known to have: one that comes again with another value is refused
+    at the call, not when it is sent. ``buffered`` says whether entries go through the outbox unless a call asks for the
+    store. Any number of threads may use a recorder.
+    """
+
+    __slots__ = ("_inputs", "_unsent_inputs", "buffered", "experiment_id", "lock", "log", "params", "run_id", "uri")
+
+    def __init__(self, uri: str, run: Run) -> None:
+        from millstream.tracking import outbox
+
+        self.uri = uri
+        self.run_id = run.info.run_id
+        self.experiment_id = run.info.experiment_id
+        self.params = run.data.params
+        self.buffered = settings.ENABLE_ASYNC_LOGGING.get()
+        self.log: RunLog = outbox.run_log(store(uri), self.run_id, experiment_id=self.experiment_id)
+        self.lock = threading.Lock()
+        self._unsent_inputs: list[LogInputs] = []
+        self._inputs: set[tuple[str, ...]] = {
+            *((used.model_id,) for used in run.inputs.model_inputs),
+            *((made.model_id,) for made in run.outputs.model_outputs),
+            *((used.dataset.name, used.dataset.digest) for used in run.inputs.dataset_inputs),
+        }
+
+    @property
+    def store(self) -> Store:
+        """The run's store; in a child process one of its own."""
+        return store(self.uri)
+
+    def log_metrics(
+        self, values: Mapping[str, Any], step: Any, timestamp: Any, *, model_id: str | None = None,
+        dataset: Dataset | DatasetEntity | None = None, directly: bool = False,
+    ) -> None:
+        """Log one point of each metric; through the outbox, or with ``directly`` to the store at once.
+
+        Raises InvalidValue for a key, number, step or timestamp that can never be stored; nothing is logged then.
+        """
+        step = checks.step(step)
+        timestamp = time.time_ns() // 1_000_000 if timestamp is None else checks.timestamp(timestamp)
+        if not isinstance(values, Mapping):
+            raise InvalidValue(f"metrics are a dictionary of key and number, not {type(values).__name__}")
+        sound = {checks.metric_key(key): checks.number(value, key) for key, value in values.items()}
+        name, digest = (dataset.name, dataset.digest) if dataset is not None else (None, None)
+        if model_id is not None or dataset is not None:
+            self._note_inputs(model_id, dataset)
+        if not directly:
+            self.log.metrics(sound, timestamp, step, model_id, name, digest)
+            return
+        self.write(metrics=[
+            Metric(key, value, timestamp, step, model_id, name, digest) for key, value in sound.items()
+        ])
+
+    def log_params(self, values: Mapping[str, Any], *, directly: bool = False) -> None:
+        """Log parameters. Raises ParameterChanged for one that the run has with another value; nothing is logged then."""
+        texts = checks.params(values)
+        with self.lock:
+            known = self.params
+            for key, text in texts.items():
+                if known.get(key, text) != text:
+                    raise ParameterChanged(
+                        f"Changing param values is not allowed: {key!r} of the run {self.run_id} was logged as "
+                        f"{known[key]!r}, now {text!r}",
+                        hint="log it under another key or in a run of its own; as a tag it may change: set_tag(…)",
+                    )
+            new = {key: text for key, text in texts.items() if key not in known}
+            known.update(new)
+        if not new:
+            return
+        if not directly:
+            self.log.params(new)
+            return
+        try:
+            self.write(params=[Param(key, text) for key, text in new.items()])
+        except Exception:
+            with self.lock:
+                for key in new:
+                    known.pop(key, None)
+            raise
+
+    def set_tags(self, values: Mapping[str, Any], *, directly: bool = False) -> None:
+        """Set tags."""
+        texts = checks.tags(values)
+        if not directly:
+            self.log.tags(texts)
+            return
+        self.write(tags=[RunTag(key, text) for key, text in texts.items()])
+
+    def write(
+        self, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
+    ) -> None:
+        """Send what is checked to the store now, behind everything that was logged before."""
+        self.flush()
+        for batch in in_batches(self.run_id, metrics, params, tags):
+            self.store.execute(batch)
+
+    def end(self, status: str, end_time: int) -> None:
+        """Note the end of the run, behind everything that was logged before."""
+        if self.buffered:
+            self.log.update(status, end_time, None)
+            return
+        self.flush()
+        self.store.execute(UpdateRun(self.run_id, status=status, end_time=end_time))
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until the store has answered for all that was logged; False when ``timeout`` seconds were not enough."""
+        self.send_inputs()
+        return self.log.flush(settings.EXIT_FLUSH_SECONDS.get() if timeout is None else timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Flush, stop beating and let go of the outbox's file; False when something is left in it, to be sent later."""
+        self.send_inputs()
+        return self.log.close(settings.EXIT_FLUSH_SECONDS.get() if timeout is None else timeout)
+
+    def _note_inputs(self, model_id: str | None, dataset: Dataset | DatasetEntity | None) -> None:
+        """Enter the model and the dataset that a metric was measured on as inputs of the run, once."""
+        models, datasets = [], []
+        with self.lock:
+            if model_id is not None and (model_id,) not in self._inputs:
+                self._inputs.add((model_id,))
+                models.append(LoggedModelInput(model_id))
+            if dataset is not None and (dataset.name, dataset.digest) not in self._inputs:
+                self._inputs.add((dataset.name, dataset.digest))
+                datasets.append(DatasetInput(entity_of(dataset)))
+            if not models and not datasets:
+                return
+            self._unsent_inputs.append(LogInputs(self.run_id, datasets=datasets, models=models))
+        self.send_inputs()
+
+    def send_inputs(self) -> None:
+        """Send the inputs that the store did not take when they were noted."""
+        if not self._unsent_inputs:
+            return
+        with self.lock:
+            while self._unsent_inputs:
+                try:
+                    self.store.execute(self._unsent_inputs[0])
+                except StoreUnavailable as error:  # training goes on; the next flush tries again
+                    logger.warning("inputs of the run %s are sent later: %s", self.run_id, error)
+                    return
+                except Exception:
+                    del self._unsent_inputs[0]
+                    raise
+                del self._unsent_inputs[0]
+
+
+def entity_of(dataset: Dataset | DatasetEntity) -> DatasetEntity:
+    """The stored facts of a dataset, whichever of the two it is. Raises InvalidValue for anything else."""
+    from millstream.entities import Dataset as Entity
+
+    if isinstance(dataset, Entity):
+        return dataset
+    if hasattr(dataset, "to_entity"):
+        return dataset.to_entity()
+    raise InvalidValue(
+        f"a dataset is expected, not {type(dataset).__name__}", hint="make one with millstream.data.from_pandas(…)"
+    )
+
+
+class _Known:
+    """The recorders of this process."""
+
+    def __init__(self) -> None:
+        self.active: dict[tuple[str, str], Recorder] = {}
+        self.by_id: OrderedDict[tuple[str, str], Recorder] = OrderedDict()
+        self.renew_locks()
+
+    def renew_locks(self) -> None:
+        """In a child process, where nobody will open those that were held at the fork."""
+        self.lock = threading.RLock()
+        for recorder in [*self.active.values(), *self.by_id.values()]:
+            recorder.lock = threading.Lock()
+
+
+_known = _Known()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_known.renew_locks)
+
+
+def begin(uri: str, run: Run) -> Recorder:
+    """The recorder of a run that becomes active now."""
+    key = (uri, run.info.run_id)
+    with _known.lock:
+        found = _known.active.get(key) or _known.by_id.pop(key, None)
+        if found is None:
+            found = Recorder(uri, run)
+        found.params.update(run.data.params)
+        _known.active[key] = found
+        return found
+
+
+def finish(recorder: Recorder) -> None:
+    """The run is no longer active here."""
+    with _known.lock:
+        _known.active.pop((recorder.uri, recorder.run_id), None)
+
+
+def of(uri: str, run_id: str) -> Recorder:
+    """The recorder of any run by its id, active or not; one that this process meets first is read from the store.
+
+    Raises RunNotFound, and InvalidValue for a deleted run.
+    """
+    key = (uri, run_id)
+    found = _known.active.get(key)
+    if found is not None:
+        return found
+    with _known.lock:
+        found = _known.by_id.get(key)
+        if found is not None:
+            _known.by_id.move_to_end(key)
+            return found
+    check_run_id(run_id)
+    run = store(uri).execute(GetRun(run_id)).run
+    if run.info.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise InvalidValue(
+            f"The run {run_id} must be in the 'active' state. Current state is deleted.",
+            hint=f"restore it: restore_run({run_id!r})",
+        )
+    with _known.lock:
+        found = _known.active.get(key) or _known.by_id.setdefault(key, Recorder(uri, run))
+        if len(_known.by_id) > _BY_ID:
+            _known.by_id.popitem(last=False)
+    return found
+
+
+def forget(uri: str, run_id: str) -> None:
+    """Read a run from the store again when it is logged to next: it was deleted, restored or changed elsewhere."""
+    with _known.lock:
+        _known.by_id.pop((uri, run_id), None)
+
+
+def remember_params(uri: str, run_id: str, params: Mapping[str, str]) -> None:
+    """Parameters that the store has taken from someone else in this process."""
+    found = _known.active.get((uri, run_id)) or _known.by_id.get((uri, run_id))
+    if found is not None:
+        found.params.update(params)
+
+
+def flush(uri: str | None = None, run_id: str | None = None, timeout: float | None = None) -> bool:
+    """Wait for what this process has logged: to a run, to any run of a store, or at all; cheap when nothing waits.
+
+    False when ``timeout`` seconds (EXIT_FLUSH_SECONDS unless given) were not enough.
+    """
+    outbox = sys.modules.get("millstream.tracking.outbox")
+    if outbox is None:  # nothing was logged yet
+        return True
+    if uri is not None and run_id is not None:
+        found = _known.active.get((uri, run_id)) or _known.by_id.get((uri, run_id))
+        return found is None or found.flush(timeout)
+    for recorder in [*_known.active.values(), *_known.by_id.values()]:
+        recorder.send_inputs()
+    return bool(outbox.flush_all(uri, settings.EXIT_FLUSH_SECONDS.get() if timeout is None else timeout))
