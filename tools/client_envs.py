@@ -1,10 +1,10 @@
 """Makes the environments of the official mlflow clients that the tests and benchmarks run as foreign programs.
 
-    python tools/client_envs.py [VERSION …]
+    python tools/client_envs.py [VERSION … | compat]
 
 Each version has a constraint file in constraints/clients/ and lives in .envs/mlflow-VERSION. An environment is made
 again when its constraint file or interpreter changes; otherwise this does nothing and needs no network. Interpreters
-are found, never downloaded.
+are found, never downloaded. The environment .envs/mlflow-compat has our own package in it under the name mlflow.
 """
 
 from __future__ import annotations
@@ -83,14 +83,42 @@ def make(version: str) -> None:
     stamp.write_text(key)
 
 
+def make_compat() -> None:
+    """Makes the environment in which `import mlflow` is Millstream: this checkout, and compat/mlflow as a wheel."""
+    python = python_of("compat")
+    sources = [ROOT / "pyproject.toml", ROOT / "constraints" / "dev.txt"]
+    sources += [path for path in sorted((ROOT / "compat" / "mlflow").rglob("*")) if path.suffix in (".py", ".toml")]
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + sys.executable.encode()).hexdigest()
+    stamp = python.parent.parent / ".made-from"
+    if stamp.exists() and stamp.read_text() == key and python.exists():
+        return
+    print("making the environment of the name mlflow", file=sys.stderr)
+    uv = str(ROOT / ".venv" / "bin" / "uv")
+    quiet = {"env": {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}, "check": True, "cwd": ROOT}
+    pins = ["-c", "constraints/dev.txt", "--build-constraints", "constraints/build.txt"]
+    packages = ["-e", ".[pandas]", "matplotlib", "pillow", "scikit-learn"]
+    try:
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, python.parent.parent], **quiet)  # type: ignore[call-overload]
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *pins, *packages], **quiet)  # type: ignore[call-overload]
+        # Built anew: uv would take a wheel of the same version from its cache.
+        compat = ["--reinstall-package", "millstream-mlflow", "--no-deps", "./compat/mlflow"]
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *pins, *compat], **quiet)  # type: ignore[call-overload]
+    except subprocess.CalledProcessError:
+        fail("the environment of the name mlflow could not be made", "the lines above say why; check the network")
+    stamp.write_text(key)
+
+
 def main() -> None:
     ENVIRONMENTS.mkdir(exist_ok=True)
     with (ENVIRONMENTS / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for version in sys.argv[1:] or INTERPRETERS:
-            if version not in INTERPRETERS:
-                fail(f"no environment for mlflow {version}", f"choose among {', '.join(INTERPRETERS)}")
-            make(version)
+        for version in sys.argv[1:] or [*INTERPRETERS, "compat"]:
+            if version == "compat":
+                make_compat()
+            elif version in INTERPRETERS:
+                make(version)
+            else:
+                fail(f"no environment for mlflow {version}", f"choose among {', '.join(INTERPRETERS)}, compat")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,3 @@
+"""The version of MLflow that Millstream follows: what programs compare with."""
+
+VERSION = "3.17.2"
