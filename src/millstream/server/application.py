@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import secrets
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from millstream.errors import (
@@ -22,9 +23,9 @@ from millstream.errors import (
     TooLarge,
     TooManyRequests,
 )
-from millstream.operations import OPERATIONS, CreateExperiment, Needs, Operation, Principal, SearchDatasets
+from millstream.operations import OPERATIONS, Needs, Operation, Principal, SearchDatasets
 from millstream.operations.codec import decode_request, encode_answer
-from millstream.server.artifacts import ARTIFACT_OPERATIONS, Artifacts
+from millstream.server.artifacts import ARTIFACT_OPERATIONS, PROPOSING_OPERATIONS, Artifacts
 from millstream.server.config import ServerConfig
 from millstream.server.execution import Execution, ServedStore
 from millstream.server.gate import Gate
@@ -84,6 +85,7 @@ class _OperationTarget(_Target):
         self._limit = kind.endpoint.max_body or app.config.limits.body_bytes
         self._writes = kind.endpoint.writes
         self._on_artifacts = kind in ARTIFACT_OPERATIONS
+        self._proposes = kind in PROPOSING_OPERATIONS
 
     async def answer(self, request: Request) -> Reply:
         body = b""
@@ -96,8 +98,8 @@ class _OperationTarget(_Target):
         execution = self._app.execution
         if self._on_artifacts:
             return Reply(encode_answer(await self._app.artifacts.execute(operation, principal)))
-        if type(operation) is CreateExperiment:
-            operation = self._app.artifacts.with_location(operation)
+        if self._proposes:
+            self._app.artifacts.check_locations(operation)
         if self._writes:
             return Reply(encode_answer(await execution.write(operation, principal)))
         return Reply(await execution.read(operation, principal))
@@ -238,9 +240,7 @@ class Application:
             return
         if self._loop is None:
             self.start()
-        loop = self._loop
-        assert loop is not None
-        started = loop.time()
+        started = perf_counter()
         raw: HeaderList = scope["headers"]
         headers = dict(raw)
         if len(headers) != len(raw):
@@ -256,7 +256,7 @@ class Application:
             await self._send(request, reply, send)
         finally:
             self._active -= 1
-            seconds = loop.time() - started
+            seconds = perf_counter() - started
             self.meter.count(request.slot, status, seconds)
             if self.config.access_log:
                 log_request(request, status, seconds)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,26 @@ import msgspec
 from millstream import settings
 from millstream.artifacts import paths
 from millstream.artifacts.contract import ArtifactStore
+from millstream.artifacts.uris import artifact_store
 from millstream.entities import FileInfo
-from millstream.errors import ArtifactNotFound, InvalidPath, InvalidValue
+from millstream.errors import (
+    ArtifactNotFound,
+    InvalidPath,
+    InvalidValue,
+    NotSupported,
+    PermissionDenied,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from millstream.operations import (
     ArtifactListing,
     CreateExperiment,
     DeleteArtifacts,
     GetLoggedModel,
     GetRun,
+    ImportExperiments,
+    ImportLoggedModels,
+    ImportRuns,
     ListArtifacts,
     ListLoggedModelArtifacts,
     Operation,
@@ -41,6 +53,7 @@ from millstream.operations import (
 )
 from millstream.server.config import ServerConfig, local_folder
 from millstream.server.execution import Execution
+from millstream.server.logs import LOGGER
 
 R = TypeVar("R")
 
@@ -84,8 +97,19 @@ class Artifacts:
         self._lock = Lock()
 
     async def in_thread(self, call: Callable[..., R], *arguments: Any) -> R:
-        """The result of a call that moves bytes, made in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        """The result of a call to an artifact store, made in a thread.
+
+        Raises what the store raises, but keeps between server and store what passes only between them: its address,
+        and that it does not accept the server's credentials, is told to the log; the client hears StoreUnavailable.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        except (PermissionDenied, Unauthenticated, StoreUnavailable) as error:
+            if isinstance(error, StoreUnavailable) and "://" not in error.message:
+                raise
+            LOGGER.error("the artifact store fails", extra={"facts": {"why": error.message}})
+            raise StoreUnavailable("the artifact store behind this server does not take the request",
+                                   hint="the server's log tells why") from None
 
     def close(self) -> None:
         """Let transfers end, and release connections."""
@@ -111,7 +135,11 @@ class Artifacts:
 
     def _place(self, uri: str) -> Place:
         found = _URI.fullmatch(uri)
-        if found is None or found["scheme"].lower() != PROXIED_SCHEME:
+        scheme = found["scheme"].lower() if found else ""
+        if scheme in ("http", "https") or (found and found["authority"] and scheme == PROXIED_SCHEME):
+            raise NotSupported("these files are kept by another server, which this one does not call",
+                               hint="reach them from a client")
+        if found is None or scheme != PROXIED_SCHEME:
             return Place(self._open(uri), "", uri)
         prefix = paths.check_folder(found["path"].strip("/"))
         return Place(self._open(self._config.destination), prefix, uri)
@@ -120,7 +148,7 @@ class Artifacts:
         with self._lock:
             store = self._stores.get(uri)
             if store is None:
-                store = self._stores[uri] = _open_store(uri)
+                store = self._stores[uri] = artifact_store(uri)
                 if len(self._stores) > _STORES_KEPT:
                     self._stores.popitem(last=False)
             self._stores.move_to_end(uri)
@@ -138,11 +166,11 @@ class Artifacts:
 
     # Locations
 
-    def with_location(self, operation: CreateExperiment) -> CreateExperiment:
-        """The same operation, once its artifact location is one that the server may use."""
-        if operation.artifact_location:
-            self._check_location(operation.artifact_location)
-        return operation
+    def check_locations(self, operation: Operation[Any]) -> None:
+        """Return if every root that ``operation`` proposes is one that this server may use. Raises InvalidValue."""
+        for uri in _PROPOSED[type(operation)](operation):
+            if uri:
+                self._check_location(uri)
 
     def _check_location(self, uri: str) -> None:
         if any(ord(character) < 32 for character in uri) or "\\" in uri:
@@ -182,12 +210,6 @@ class Artifacts:
 
     def _real_roots(self) -> list[Path]:
         return [root.resolve() for root in self._config.local_roots]
-
-
-def _open_store(uri: str) -> ArtifactStore:
-    from millstream.artifacts.local import LocalStore
-
-    return LocalStore(local_folder(uri) or '')
 
 
 def _further_schemes() -> frozenset[str]:
@@ -238,6 +260,14 @@ def _delete(place: Place, operation: DeleteArtifacts) -> None:
     else:
         place.store.clear()
 
+
+_PROPOSED: dict[type[Operation[Any]], Callable[[Any], Iterable[str | None]]] = {
+    CreateExperiment: lambda operation: [operation.artifact_location],
+    ImportExperiments: lambda operation: [one.experiment.artifact_location for one in operation.experiments],
+    ImportRuns: lambda operation: [one.run.info.artifact_uri for one in operation.runs],
+    ImportLoggedModels: lambda operation: [one.model.info.artifact_uri for one in operation.models],
+}
+PROPOSING_OPERATIONS = frozenset(_PROPOSED)
 
 _EXECUTORS: dict[type[Operation[Any]], Callable[[Place, Any], msgspec.Struct | None]] = {
     ListArtifacts: lambda place, operation: _list(place, operation.path),

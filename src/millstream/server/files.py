@@ -8,8 +8,6 @@ whoever may log to a run, and must not speak with the voice of this server.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import mimetypes
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -20,10 +18,10 @@ from urllib.parse import quote
 import msgspec
 
 from millstream.artifacts import paths
-from millstream.artifacts.contract import Content, FileStat, MultipartStore, Part, Upload
+from millstream.artifacts.contract import Content, FileStat, MultipartStore, Part
+from millstream.artifacts.served import digest_from_header, digest_header
 from millstream.entities import FileInfo
 from millstream.errors import (
-    ArtifactNotFound,
     BadRequest,
     Conflict,
     InvalidPath,
@@ -34,7 +32,7 @@ from millstream.errors import (
 )
 from millstream.operations.codec import encode_answer
 from millstream.server.artifacts import Place, presign_download
-from millstream.server.messages import HeaderList, Reply, Request, StreamedReply, json_reply
+from millstream.server.messages import HeaderList, Reply, Request, StreamedReply, error_reply, json_reply
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -42,8 +40,7 @@ _READ_AHEAD = 1 << 20
 _PRESIGNED_SECONDS = 900
 _MOST_PARTS = 10_000
 _RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
-_DIGEST = re.compile(rb"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
-_BASENAME = re.compile(r"[^/\\]*$")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # Types that browsers show or play and that can hold no script; everything else is bytes.
 _SAFE_TYPES = frozenset({
     "application/json", "application/pdf", "audio/mpeg", "audio/ogg", "audio/wav", "image/avif", "image/bmp",
@@ -53,6 +50,9 @@ _SAFE_TYPES = frozenset({
 _TEXT = re.compile(
     r"(.*\.)?(MLmodel|MLproject|py|ya?ml|txt|md|log|cfg|conf|ini|toml|json|csv|tsv|sql|sh|r|ipynb)", re.IGNORECASE
 )
+# MLflow's clients compare these words, and then send or fetch the file whole.
+_NO_PARTS = "Multipart upload is not supported for the current artifact repository"
+_NO_ADDRESSES = "Multipart download is not supported for the current artifact repository"
 _SANDBOX: HeaderList = [
     (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -114,17 +114,9 @@ async def put_file(request: Request) -> Reply:
 
 
 async def delete_file(request: Request) -> Reply:
-    """Remove a file or folder below the proxied root; nothing there is fine too."""
+    """Remove a file or folder below the proxied root."""
     place = request.app.artifacts.proxied()
-    at = place.at(request.fields["path"])
-
-    def remove() -> None:
-        try:
-            place.store.remove(at)
-        except ArtifactNotFound:
-            return
-
-    await request.app.artifacts.in_thread(remove)
+    await request.app.artifacts.in_thread(place.store.remove, place.at(request.fields["path"]))
     return json_reply({})
 
 
@@ -134,7 +126,10 @@ async def presign_file(request: Request) -> Reply:
     asked = request.fields.get("expiration", str(_PRESIGNED_SECONDS))
     if not asked.isascii() or not asked.isdigit():
         raise InvalidValue.of("expiration", asked, "expected a number of seconds")
-    made = await request.app.artifacts.in_thread(presign_download, place, request.fields["path"], int(asked))
+    try:
+        made = await request.app.artifacts.in_thread(presign_download, place, request.fields["path"], int(asked))
+    except NotSupported as error:
+        raise NotSupported(_NO_ADDRESSES, hint=error.message) from None
     return Reply(encode_answer(made))
 
 
@@ -147,6 +142,7 @@ class _Create(msgspec.Struct):
     file_size: int | None = None
     part_size: int | None = None
     sha256: str | None = None
+    direct: bool = False
 
 
 class _SentPart(msgspec.Struct):
@@ -159,6 +155,7 @@ class _Complete(msgspec.Struct):
     path: str
     upload_id: str
     parts: list[_SentPart] = []
+    sha256: str | None = None
 
 
 class _Abort(msgspec.Struct):
@@ -167,49 +164,62 @@ class _Abort(msgspec.Struct):
 
 
 async def create_upload(request: Request) -> Reply:
-    """Begin an upload in parts of the file ``path`` of the body in the folder of the address."""
+    """Begin an upload in parts of the file ``path`` of the body in the folder of the address.
+
+    A client that can send parts to the server says ``part_size``; to every other one the addresses of parts are told.
+    """
     asked = await _document(request, _Create)
     if not 1 <= asked.num_parts <= _MOST_PARTS:
         raise InvalidValue.of("num_parts", asked.num_parts, f"it must be from 1 to {_MOST_PARTS}")
-    place, store, at = _parted(request, asked.path)
+    _check_digest(asked.sha256)
+    store, at = _parted(request, asked.path)
+    return json_reply(await request.app.artifacts.in_thread(_begin, store, at, asked))
 
-    def create() -> dict[str, Any]:
+
+def _begin(store: MultipartStore, at: str, asked: _Create) -> dict[str, Any]:
+    sends_parts_here = asked.part_size is not None
+    try:
         upload_id = store.start_upload(at, size=asked.file_size, part_size=asked.part_size, sha256=asked.sha256)
-        return {
-            "upload_id": upload_id,
-            "credentials": [
-                {"part_number": number, **_address_of_part(request, store, at, upload_id, number)}
-                for number in range(1, asked.num_parts + 1)
-            ],
-        }
-
-    return json_reply(await request.app.artifacts.in_thread(create))
+    except NotSupported as error:
+        raise NotSupported(_NO_PARTS, hint=error.message) from None
+    credentials = []
+    try:
+        for number in range(1, asked.num_parts + 1) if asked.direct or not sends_parts_here else ():
+            made = store.presign_part(at, upload_id, number, _PRESIGNED_SECONDS)
+            credentials.append({"part_number": number, "url": made.url, "headers": made.headers})
+    except NotSupported as error:
+        if not sends_parts_here:
+            store.abort_upload(at, upload_id)
+            raise NotSupported(_NO_PARTS, hint=error.message) from None
+    return {"upload_id": upload_id, "credentials": credentials}
 
 
 async def list_uploads(request: Request) -> Reply:
     """The uploads of a file that were begun and not completed, newest first."""
     store, at = _parted_file(request)
-    found: list[Upload] = await request.app.artifacts.in_thread(store.list_uploads, at)
-    return json_reply({"uploads": found})
+    found = await request.app.artifacts.in_thread(store.list_uploads, at)
+    return json_reply({"uploads": [
+        {"upload_id": upload.upload_id, "part_size": upload.part_size,
+         "parts": [_part_on_wire(part) for part in upload.parts]}
+        for upload in found
+    ]})
 
 
 async def put_part(request: Request) -> Reply:
     """The body becomes one part of an upload."""
     store, at = _parted_file(request)
-    number = request.fields["part_number"]
+    upload_id, number = _field(request, "upload_id"), _field(request, "part_number")
     if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= _MOST_PARTS:
         raise InvalidValue.of("part_number", number, f"it must be from 1 to {_MOST_PARTS}")
     if b"content-length" not in request.headers:
         raise BadRequest("the size of a part must be announced", hint="send a Content-Length")
-    size = request.announced_bytes
+    size, digest = request.announced_bytes, _announced_digest(request)
 
     def write(chunks: Iterator[bytes]) -> Part:
-        return store.write_part(
-            at, request.fields["upload_id"], int(number), chunks, size, sha256=_announced_digest(request)
-        )
+        return store.write_part(at, upload_id, int(number), chunks, size, sha256=digest)
 
     part = await _receive(request, write)
-    reply = json_reply(part)
+    reply = json_reply(_part_on_wire(part))
     reply.headers = _identity(part.etag, part.sha256)
     return reply
 
@@ -217,27 +227,33 @@ async def put_part(request: Request) -> Reply:
 async def complete_upload(request: Request) -> Reply:
     """Make the file of the parts that have arrived."""
     asked = await _document(request, _Complete)
-    _, store, at = _parted(request, asked.path)
+    _check_digest(asked.sha256)
+    store, at = _parted(request, asked.path)
     parts = [Part(part.part_number, part.etag, 0) for part in asked.parts]
-    await request.app.artifacts.in_thread(store.complete_upload, at, asked.upload_id, parts)
+    await request.app.artifacts.in_thread(
+        lambda: store.complete_upload(at, asked.upload_id, parts, sha256=asked.sha256)
+    )
     return json_reply({})
 
 
 async def abort_upload(request: Request) -> Reply:
     """Forget an upload in parts."""
     asked = await _document(request, _Abort)
-    _, store, at = _parted(request, asked.path)
+    store, at = _parted(request, asked.path)
     await request.app.artifacts.in_thread(store.abort_upload, at, asked.upload_id)
     return json_reply({})
 
 
-def _parted(request: Request, sent_name: str) -> tuple[Place, MultipartStore, str]:
+def _part_on_wire(part: Part) -> dict[str, Any]:
+    return {"part_number": part.number, "etag": part.etag, "file_size": part.file_size, "sha256": part.sha256}
+
+
+def _parted(request: Request, sent_name: str) -> tuple[MultipartStore, str]:
     # Clients send the path the file has on their disk; its last name is the name it gets in the folder.
-    found = _BASENAME.search(sent_name)
-    name = found.group() if found else ""
+    name = sent_name.replace("\\", "/").rpartition("/")[2]
     place = request.app.artifacts.proxied()
-    at = place.at(paths.join(paths.check_folder(request.fields["path"].strip("/")), name))
-    return place, _multipart(place), at
+    at = place.at(paths.join(paths.check_folder(request.fields.get("path", "").strip("/")), name))
+    return _multipart(place), at
 
 
 def _parted_file(request: Request) -> tuple[MultipartStore, str]:
@@ -247,19 +263,8 @@ def _parted_file(request: Request) -> tuple[MultipartStore, str]:
 
 def _multipart(place: Place) -> MultipartStore:
     if not isinstance(place.store, MultipartStore):
-        raise NotSupported("the artifact store behind this server takes no files in parts", hint="send the file whole")
+        raise NotSupported(_NO_PARTS, hint="send the file whole")
     return place.store
-
-
-def _address_of_part(request: Request, store: MultipartStore, at: str, upload_id: str, number: int) -> dict[str, Any]:
-    try:
-        made = store.presign_part(at, upload_id, number, _PRESIGNED_SECONDS)
-    except NotSupported:
-        host = request.headers[b"host"].decode("latin-1")
-        prefix = request.app.config.static_prefix
-        here = f"{request.scope.get('scheme', 'http')}://{host}{prefix}/api/2.0/mlflow-artifacts/mpu/part"
-        return {"url": f"{here}/{quote(upload_id, safe='')}/{number}/{quote(at)}", "headers": {}}
-    return {"url": made.url, "headers": made.headers}
 
 
 # Sending
@@ -281,13 +286,18 @@ async def _download(request: Request, place: Place, path: str) -> Reply | Stream
     etag = known.etag.encode() if known.etag else None
     wanted = request.headers.get(b"if-match")
     if wanted is not None and wanted not in (etag, b"*"):
-        raise Conflict(f"'{path}' has changed", hint="read it from its beginning")
+        changed = error_reply(Conflict(f"'{path}' has changed", hint="read it from its beginning"))
+        changed.status = 412
+        return changed
     if etag is not None and request.headers.get(b"if-none-match") == etag:
         return Reply(b"", 304, _content_type(path), headers)
     size = known.file_size or 0
     start, length, status = _range(request, known, size)
     if status == 416:
-        return Reply(b"", 416, _content_type(path), [*headers, (b"content-range", b"bytes */%d" % size)])
+        outside = error_reply(InvalidValue(f"'{path}' has {size} bytes, and the range begins behind them"))
+        outside.status = 416
+        outside.headers.append((b"content-range", b"bytes */%d" % size))
+        return outside
     if status == 206:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, start + length - 1, size)))
     if request.method == "HEAD":
@@ -336,7 +346,7 @@ def _identity(etag: str | None, sha256: str | None) -> HeaderList:
     if etag and etag.isascii() and etag.isprintable():
         headers.append((b"etag", etag.encode()))
     if sha256:
-        headers.append((b"repr-digest", b"sha-256=:" + base64.b64encode(bytes.fromhex(sha256)) + b":"))
+        headers.append((b"repr-digest", digest_header(sha256).encode()))
     return headers
 
 
@@ -401,18 +411,20 @@ async def _gather(source: AsyncIterator[bytes]) -> bytes:
 
 
 def _announced_digest(request: Request) -> str | None:
-    given = request.headers.get(b"repr-digest")
-    found = _DIGEST.search(given) if given is not None else None
+    """The SHA-256 that the client says the body has, in hexadecimal (RFC 9530)."""
+    given = request.headers.get(b"content-digest") or request.headers.get(b"repr-digest")
     if given is None:
         return None
-    try:
-        digest = base64.b64decode(found.group(1), validate=True) if found else b""
-    except binascii.Error:
-        digest = b""
-    if len(digest) != 32:
-        raise BadRequest("the Repr-Digest header holds no SHA-256",
+    digest = digest_from_header(given.decode("latin-1"))
+    if digest is None:
+        raise BadRequest("the digest of the request's body is no SHA-256",
                          hint="write it as sha-256=:<base64>:, or leave it out")
-    return digest.hex()
+    return digest
+
+
+def _check_digest(sha256: str | None) -> None:
+    if sha256 is not None and not _SHA256.fullmatch(sha256):
+        raise InvalidValue.of("sha256", sha256, "it must be 64 hexadecimal digits")
 
 
 # Reading requests

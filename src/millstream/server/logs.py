@@ -59,7 +59,7 @@ def configure(*, debug: bool = False) -> None:
 
 def log_request(request: Request, status: int, seconds: float) -> None:
     """A request that was answered."""
-    LOGGER.info("request", extra={"facts": {**_of(request), "status": status, "ms": round(seconds * 1000, 2)}})
+    LOGGER.info("answered", extra={"facts": {**_of(request), "status": status, "ms": round(seconds * 1000, 2)}})
 
 
 def log_refused(request: Request, error: BaseException) -> None:

@@ -26,7 +26,7 @@ _FIELD = re.compile(r"\{(?P<name>[a-z_]+)(?P<rest>\*?)\}")
 
 @dataclass(frozen=True)
 class Route:
-    """One path. ``{name}`` stands for one decoded segment, ``{name*}`` for all that follow.
+    """One path. ``{name}`` stands for one decoded segment, ``/{name*}`` for all that follow, or nothing.
 
     ``api`` paths begin after ``/api`` and ``/ajax-api``. A ``page`` may be opened by a link on any other page.
     ``any_host`` answers whatever the Host header says (probes name addresses). ``query`` names what may stand in the
@@ -52,7 +52,7 @@ class Route:
     @property
     def proxied(self) -> bool:
         """Whether it moves files through the server, below the proxied root."""
-        return self.path.startswith(_FILES)
+        return self.path.startswith((_FILES, "/v1/artifact-uploads"))
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -129,19 +129,18 @@ ROUTES: tuple[Route, ...] = (
           subject=_experiment_of_path),
     Route(("DELETE",), f"{_FILES}/artifacts/{{path*}}", _on_path(Permission.MANAGE), "files:delete_file", api=True,
           subject=_experiment_of_path),
+    Route(_GET, "/v1/artifact-uploads/{path*}", _on_path(Permission.EDIT), "files:list_uploads", api=True,
+          subject=_experiment_of_path),
+    Route(("PUT",), "/v1/artifact-uploads/{path*}", _on_path(Permission.EDIT), "files:put_part", api=True,
+          query=("upload_id", "part_number"), subject=_experiment_of_path),
     Route(_POST, f"{_FILES}/mpu/create/{{path*}}", _on_path(Permission.EDIT), "files:create_upload", api=True,
           subject=_experiment_of_path),
     Route(_POST, f"{_FILES}/mpu/complete/{{path*}}", _on_path(Permission.EDIT), "files:complete_upload", api=True,
           subject=_experiment_of_path),
     Route(_POST, f"{_FILES}/mpu/abort/{{path*}}", _on_path(Permission.EDIT), "files:abort_upload", api=True,
           subject=_experiment_of_path),
-    Route(_GET, f"{_FILES}/mpu/uploads/{{path*}}", _on_path(Permission.EDIT), "files:list_uploads", api=True,
-          subject=_experiment_of_path),
-    Route(("PUT",), f"{_FILES}/mpu/part/{{upload_id}}/{{part_number}}/{{path*}}", _on_path(Permission.EDIT),
-          "files:put_part", api=True, subject=_experiment_of_path),
     Route(_GET, f"{_FILES}/presigned/{{path*}}", _on_path(Permission.READ), "files:presign_file", api=True,
-          query=("expiration",),
-          subject=_experiment_of_path),
+          query=("expiration",), subject=_experiment_of_path),
     # Pages to look at.
     Route(_GET, "/", _SIGNED_IN, "pages:experiments", page=True, query=("page",)),
     Route(_GET, "/experiments/{experiment_id}", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_id"),
@@ -164,8 +163,11 @@ class Pattern:
         end = 0
         self.fields = tuple(found["name"] for found in _FIELD.finditer(path))
         for found in _FIELD.finditer(path):
-            expression += re.escape(path[end:found.start()])
-            expression += f"(?P<{found['name']}>{'.*' if found['rest'] else '[^/]+'})"
+            before = path[end:found.start()]
+            if found["rest"]:
+                expression += f"{re.escape(before.removesuffix('/'))}(?:/(?P<{found['name']}>.*))?"
+            else:
+                expression += f"{re.escape(before)}(?P<{found['name']}>[^/]+)"
             end = found.end()
         self._match = re.compile((expression + re.escape(path[end:])).encode(), re.DOTALL).fullmatch
 
@@ -175,7 +177,7 @@ class Pattern:
         if found is None:
             return None
         try:
-            return {name: unquote_to_bytes(part).decode() for name, part in found.groupdict().items()}
+            return {name: unquote_to_bytes(part).decode() for name, part in found.groupdict(b"").items()}
         except UnicodeDecodeError:
             raise InvalidPath("the path of the request is not UTF-8") from None
 
