@@ -55,7 +55,8 @@ def main(points: int) -> None:
     client.log_metric(rich, "same step", 2.0, timestamp=T0 + 2, step=0)
     client.log_metric(rich, "same step", 4.0, timestamp=T0 + 2, step=0)
     client.log_batch(
-        rich, metrics=[Metric("twice", 1.0, T0, 0)], params=[Param("batch", "1")], tags=[RunTag("batch", "tag \U0001f680")]
+        rich, metrics=[Metric("twice", 1.0, T0, 0)], params=[Param("batch", "1")],
+        tags=[RunTag("batch", "tag \U0001f680")],
     )
     client.set_tag(rich, "long", "y" * 5000)
     with tempfile.TemporaryDirectory() as folder:

@@ -95,6 +95,6 @@ class _Name(types.ModuleType):
 def install(package: types.ModuleType) -> list[str]:
     """Make ``package`` stand for Millstream's; returns the names that it exports."""
     if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder)
     package.__class__ = _Name
     return [name for name in millstream.__all__ if not name.startswith("__")]
