@@ -1,6 +1,6 @@
 """Makes the environments of the official mlflow clients that the tests and benchmarks run as foreign programs.
 
-    python tools/client_envs.py [VERSION … | compat]
+    python tools/client_envs.py [VERSION …] [compat]
 
 Each version has a constraint file in constraints/clients/ and lives in .envs/mlflow-VERSION. An environment is made
 again when its constraint file or interpreter changes; otherwise this does nothing and needs no network. Interpreters
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints" / "clients"
@@ -34,7 +35,7 @@ def python_of(version: str) -> Path:
     return ENVIRONMENTS / f"mlflow-{version}" / "bin" / "python"
 
 
-def fail(message: str, hint: str) -> None:
+def fail(message: str, hint: str) -> NoReturn:
     print(f"error: {message}\nhint: {hint}", file=sys.stderr)
     raise SystemExit(1)
 
@@ -57,55 +58,57 @@ def interpreter(wanted: list[str]) -> Path | None:
     return None
 
 
-def make(version: str) -> None:
-    """Makes the environment of mlflow ``version`` unless it is there already."""
+def make(name: str, base: Path, key: str, *installs: list[str | Path]) -> None:
+    """Makes the environment of ``name`` by uv's ``installs``, unless it is there already with this ``key``."""
+    python = python_of(name)
+    folder = python.parent.parent
+    stamp = folder / ".made-from"
+    if stamp.exists() and stamp.read_text() == key and python.exists():
+        return
+    print(f"making the environment {folder.name}", file=sys.stderr)
+    uv = ROOT / ".venv" / "bin" / "uv"
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    commands = [
+        ["venv", "--quiet", "--clear", "--python", base, folder],
+        *(["pip", verb, "--quiet", "--python", python, *words] for verb, *words in installs),
+    ]
+    for command in commands:
+        if subprocess.run([uv, *command], env=environment, cwd=ROOT, check=False).returncode != 0:
+            fail(f"the environment {folder.name} could not be made", "the lines above say why; check the network")
+    stamp.write_text(key)
+
+
+def make_client(version: str) -> None:
+    """The environment of the official mlflow ``version``."""
     constraint = CONSTRAINTS / f"mlflow-{version}.txt"
-    python = python_of(version)
     base = interpreter(INTERPRETERS[version])
     if base is None:
         fail(
             f"mlflow {version} runs on Python {' or '.join(INTERPRETERS[version])}, and this machine has none of them",
             "install one, or leave its tests out: pytest -m 'not clients'",
         )
-        return
-    key = hashlib.sha256(constraint.read_bytes() + str(base).encode()).hexdigest()
-    stamp = python.parent.parent / ".made-from"
-    if stamp.exists() and stamp.read_text() == key and python.exists():
-        return
-    print(f"making the environment of mlflow {version}", file=sys.stderr)
-    uv = [str(ROOT / ".venv" / "bin" / "uv")]
-    quiet = {"env": {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}, "check": True}
-    try:
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", base, python.parent.parent], **quiet)  # type: ignore[call-overload]
-        subprocess.run([*uv, "pip", "sync", "--quiet", "--python", python, constraint], **quiet)  # type: ignore[call-overload]
-    except subprocess.CalledProcessError:
-        fail(f"the environment of mlflow {version} could not be made", "the lines above say why; check the network")
-    stamp.write_text(key)
+    make(version, base, _key([constraint], base), ["sync", constraint])
 
 
 def make_compat() -> None:
-    """Makes the environment in which `import mlflow` is Millstream: this checkout, and compat/mlflow as a wheel."""
-    python = python_of("compat")
+    """The environment in which `import mlflow` is Millstream: this checkout, and compat/mlflow as a wheel."""
+    base = Path(sys.executable)
+    compat = ROOT / "compat" / "mlflow"
     sources = [ROOT / "pyproject.toml", ROOT / "constraints" / "dev.txt"]
-    sources += [path for path in sorted((ROOT / "compat" / "mlflow").rglob("*")) if path.suffix in (".py", ".toml")]
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + sys.executable.encode()).hexdigest()
-    stamp = python.parent.parent / ".made-from"
-    if stamp.exists() and stamp.read_text() == key and python.exists():
-        return
-    print("making the environment of the name mlflow", file=sys.stderr)
-    uv = str(ROOT / ".venv" / "bin" / "uv")
-    quiet = {"env": {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}, "check": True, "cwd": ROOT}
-    pins = ["-c", "constraints/dev.txt", "--build-constraints", "constraints/build.txt"]
-    packages = ["-e", ".[pandas]", "matplotlib", "pillow", "scikit-learn"]
-    try:
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, python.parent.parent], **quiet)  # type: ignore[call-overload]
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *pins, *packages], **quiet)  # type: ignore[call-overload]
+    sources += [path for path in sorted(compat.rglob("*")) if path.suffix in (".py", ".toml")]
+    pins: list[str | Path] = ["-c", "constraints/dev.txt", "--build-constraints", "constraints/build.txt"]
+    make(
+        "compat",
+        base,
+        _key(sources, base),
+        ["install", *pins, "-e", ".[pandas]", "matplotlib", "pillow", "scikit-learn"],
         # Built anew: uv would take a wheel of the same version from its cache.
-        compat = ["--reinstall-package", "millstream-mlflow", "--no-deps", "./compat/mlflow"]
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *pins, *compat], **quiet)  # type: ignore[call-overload]
-    except subprocess.CalledProcessError:
-        fail("the environment of the name mlflow could not be made", "the lines above say why; check the network")
-    stamp.write_text(key)
+        ["install", *pins, "--reinstall-package", "millstream-mlflow", "--no-deps", "./compat/mlflow"],
+    )
+
+
+def _key(sources: list[Path], base: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources) + str(base).encode()).hexdigest()
 
 
 def main() -> None:
@@ -116,7 +119,7 @@ def main() -> None:
             if version == "compat":
                 make_compat()
             elif version in INTERPRETERS:
-                make(version)
+                make_client(version)
             else:
                 fail(f"no environment for mlflow {version}", f"choose among {', '.join(INTERPRETERS)}, compat")
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 DEBIAN: dict[str, Callable[[], bool]] = {
     "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
@@ -28,7 +29,7 @@ def on_path(program: str) -> bool:
     return shutil.which(program) is not None
 
 
-def fail(message: str, hint: str) -> None:
+def fail(message: str, hint: str) -> NoReturn:
     print(f"error: {message}\nhint: {hint}", file=sys.stderr)
     raise SystemExit(1)
 

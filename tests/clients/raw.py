@@ -1,20 +1,35 @@
-"""Requests as other clients write them, each sent to MLflow's server once to see what it makes of them.
+"""Requests as clients in other languages write them, and as people with curl do; each sent once, in this order.
 
 Java's client prints protobuf's JSON form: int64 as text, field names with underscores. R's sends every scalar as text
-and an absent value as an empty object. Browsers call under /ajax-api. People with curl do the rest.
+and an absent value as an empty object. Browsers call under /ajax-api.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import math
+from typing import Any
 from urllib.parse import quote
 
 JSON = "application/json"
 
 
-def requests(port: int) -> None:
-    """Sends all of them to the (recording) server on ``port``."""
+def _shape(value: object) -> object:
+    """What of an answer two servers must have in common: names and types, not ids and times."""
+    if isinstance(value, dict):
+        if "error_code" in value:
+            return value["error_code"]
+        return {name: _shape(item) for name, item in sorted(value.items())}
+    if isinstance(value, list):
+        return [_shape(value[0])] if value else []
+    return "number" if isinstance(value, float) and math.isfinite(value) else type(value).__name__
+
+
+def requests(port: int) -> dict[str, Any]:
+    """Sends all of them to the server on ``port``: each request as text, and the status and shape of its answer."""
+    answers: dict[str, Any] = {}
+    volatile: dict[str, str] = {}
 
     def call(
         who: str,
@@ -39,6 +54,13 @@ def requests(port: int) -> None:
         answer = connection.getresponse()
         received = answer.read()
         connection.close()
+        shown = f"{who} {method} {path} {'' if sent is None else repr(sent)[:120]} {'' if kind == JSON else kind} {headers or ''}"
+        for text, name in volatile.items():
+            shown = shown.replace(text, name)
+        try:
+            answers[shown.strip()] = [answer.status, _shape(json.loads(received)) if received.startswith(b"{") else "-"]
+        except ValueError:
+            answers[shown.strip()] = [answer.status, "not JSON"]
         return received
 
     api = "/api/2.0/mlflow"
@@ -52,6 +74,9 @@ def requests(port: int) -> None:
         java,
     )
     experiment = json.loads(made)["experiment_id"]
+    volatile[f'"{experiment}"'] = '"EXPERIMENT"'
+    volatile[f"={experiment} "] = "=EXPERIMENT "
+    volatile[f"/{experiment}/"] = "/EXPERIMENT/"
     started = call(
         "java",
         "POST",
@@ -65,6 +90,7 @@ def requests(port: int) -> None:
         headers=java,
     )
     run = json.loads(started)["run"]["info"]["run_id"]
+    volatile[run] = "RUN"
     metric = {"key": "loss", "value": 0.5, "timestamp": "1600000000000", "step": "3"}
     call("java", "POST", f"{api}/runs/log-metric", {"run_uuid": run, "run_id": run, **metric}, headers=java)
     call("java", "POST", f"{api}/runs/log-metric", {"run_id": run, **metric, "value": "NaN"}, headers=java)
@@ -284,10 +310,9 @@ def requests(port: int) -> None:
         f"run_id={run}&metric_key=loss&max_results=1&page_token=x",
     ):
         call("raw", "GET", f"{api}/metrics/get-history?{query_string}")
-    call("raw", "GET", "/api/2.0/mlflow-artifacts/artifacts")
-    call("raw", "GET", "/api/2.0/mlflow-artifacts/artifacts?path=")
     call("raw", "GET", "/api/2.0/mlflow-artifacts/artifacts?path=nothing%2Fhere")
     call("raw", "OPTIONS", f"{api}/experiments/get?experiment_id=0")
     call("raw", "GET", f"{api}/experiments/get?experiment_id=0", headers={"Origin": "http://evil.example"})
     call("raw", "POST", f"{api}/runs/log-metric", here, headers={"Origin": "http://evil.example"})
     call("raw", "GET", f"{api}/experiments/get/?experiment_id=0")
+    return answers

@@ -1,0 +1,74 @@
+"""Requests of clients that are not Python get from our server what they get from MLflow's, or something better."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.clients import raw
+from tests.servers.millstream import MillstreamServer
+
+pytestmark = pytest.mark.clients
+
+# Part of a request, and why our answer to it is another one.
+EXPLAINED = {
+    '"runId"': "protobuf's JSON form allows both spellings of a name; MLflow only knows one",
+    "APPLICATION/JSON": "a media type has no case",
+    "'null'": "not an object: not well-formed, rather than a field that is missing",
+    "'{'": "broken JSON: not well-formed, rather than a field that is missing",
+    "b'\\xff\\xfe'": "not text: not well-formed, rather than a field that is missing",
+    "'\"{": "JSON inside a JSON text is not an object",
+    '"step": 0}\' None': "no content type: not well-formed, and code is all that differs",
+    '"step": 0}\' text/plain': "the wrong content type: not well-formed, and code is all that differs",
+    '"step": 0}\' application/x-www-form-urlencoded': "the wrong content type: not well-formed, and code is all that differs",
+    '"step": 1.5': "a step is a whole number; MLflow cuts the rest off",
+    '"step": true': "true is no number",
+    '"step": 9223372036854775808': "beyond 64 bits; MLflow stores another number",
+    '"value": true': "true is no number",
+    "evil.example": "another origin may not read either",
+    '{"name": "  "}': "a name of blanks cannot be found again",
+    '"file:///etc"': "a client may not choose a folder of the server's machine",
+    '"status": "NOTHING"': "an unknown status is refused, not ignored",
+    '"run_view_type": "NOTHING"': "an unknown view is refused, not ignored",
+    '"experiment_ids": [1]': "ids are text; MLflow accepts a number and then finds nothing",
+}
+
+
+def _agree(theirs: Any, ours: Any) -> bool:
+    """Whether what a client needs of MLflow's answer is in ours."""
+    if isinstance(theirs, dict):
+        if not isinstance(ours, dict):
+            return False
+        # Workspaces are not offered, and more fields than a client knows harm none.
+        return all(_agree(value, ours.get(name)) for name, value in theirs.items() if name != "workspace")
+    if isinstance(theirs, list):
+        return isinstance(ours, list) and bool(theirs) == bool(ours) and all(map(_agree, theirs, ours))
+    return bool(theirs == ours)
+
+
+def _better(theirs: list[Any], ours: list[Any]) -> bool:
+    """Where MLflow fails or answers with a page for people, an error with a code is as good."""
+    if theirs[0] >= 500:
+        return 400 <= int(ours[0]) < 500
+    return theirs[1] == "-" and theirs[0] == ours[0]
+
+
+def test_same_status_and_shape(mlflow_server: str, millstream_server: MillstreamServer) -> None:
+    theirs = raw.requests(urlsplit(mlflow_server).port or 0)
+    ours = raw.requests(millstream_server.port)
+    assert theirs.keys() == ours.keys()
+    differ = {
+        request
+        for request, answer in theirs.items()
+        if not _better(answer, ours[request])
+        and (answer[0] != ours[request][0] or not _agree(answer[1], ours[request][1]))
+    }
+    unexplained = [request for request in sorted(differ) if not any(part in request for part in EXPLAINED)]
+    shown = "\n".join(
+        f"  {request}\n    MLflow: {theirs[request]}\n    ours:   {ours[request]}" for request in unexplained
+    )
+    assert not unexplained, f"{len(unexplained)} of {len(theirs)} requests differ:\n{shown}"
+    stale = [part for part in EXPLAINED if not any(part in request for request in differ)]
+    assert not stale, f"no longer different: {stale}"
