@@ -68,10 +68,8 @@ def make(name: str, base: Path, key: str, *installs: list[str | Path]) -> None:
     print(f"making the environment {folder.name}", file=sys.stderr)
     uv = ROOT / ".venv" / "bin" / "uv"
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    commands = [
-        ["venv", "--quiet", "--clear", "--python", base, folder],
-        *(["pip", verb, "--quiet", "--python", python, *words] for verb, *words in installs),
-    ]
+    commands: list[list[str | Path]] = [["venv", "--quiet", "--clear", "--python", base, folder]]
+    commands += [["pip", words[0], "--quiet", "--python", python, *words[1:]] for words in installs]
     for command in commands:
         if subprocess.run([uv, *command], env=environment, cwd=ROOT, check=False).returncode != 0:
             fail(f"the environment {folder.name} could not be made", "the lines above say why; check the network")
