@@ -152,6 +152,9 @@ MULTIPART_DOWNLOAD_CHUNK_SIZE = _setting("MULTIPART_DOWNLOAD_CHUNK_SIZE", int, 1
 TRANSFER_THREADS = _setting("TRANSFER_THREADS", int, 4, "parts and files that move at the same time", OURS)
 PRESIGNED_DOWNLOAD_URL_TTL_SECONDS = _setting("PRESIGNED_DOWNLOAD_URL_TTL_SECONDS", int, 300, "how long a presigned address stays valid")
 
+# Calls to addresses that others chose
+ALLOW_PRIVATE_ADDRESSES = _setting("ALLOW_PRIVATE_ADDRESSES", _boolean, False, "let URLs of datasets and webhooks lead to loopback and private addresses", OURS)
+
 # Database
 SQLITE_SYNCHRONOUS = _setting("SQLITE_SYNCHRONOUS", str, "FULL", "SQLite's synchronous pragma; FULL means a reply is on the disk", OURS)
 DATABASE_POOL_SIZE = _setting("DATABASE_POOL_SIZE", int, 5, "connections kept to PostgreSQL", "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE")
