@@ -1,0 +1,347 @@
+"""Measure Millstream and MLflow on the same work in one go, print ratios, write RESULTS.md.
+
+    make bench                                  # everything, about 15 minutes
+    python benchmarks/run.py --rows import,rest # some rows
+    python benchmarks/run.py --quick            # smaller numbers, nothing is written
+
+Figures are medians; each row says what it did. Both servers run with their defaults on SQLite, on loopback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+from peers import MLFLOW, OURS, PEERS, ROOT, THEIRS, Peer, run_client, served
+from seeding import run_id_of, seed_history_of_mlflow, seed_millstream, seed_mlflow
+from seeding import history as history_of
+
+
+@dataclass
+class Row:
+    """One figure of each system. ``more_is_better`` tells rates from times; ``goal`` is the ratio aimed at."""
+
+    work: str
+    unit: str
+    ours: float
+    theirs: float | None
+    goal: str = ""
+    more_is_better: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times better ours is."""
+        if not self.theirs or not self.ours:
+            return None
+        return self.ours / self.theirs if self.more_is_better else self.theirs / self.ours
+
+
+@dataclass
+class Bench:
+    """Where the work happens, how much of it there is, and what came out."""
+
+    place: Path
+    quick: bool
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Keep and print a row."""
+        self.rows.append(row)
+        ratio = f"{row.ratio:8.1f} ×" if row.ratio else ""
+        theirs = shown(row.theirs) if row.theirs is not None else "–"
+        print(f"{row.work:<72} {shown(row.ours):>12} {theirs:>12} {row.unit:<10} {ratio}", flush=True)
+
+    def folder(self, name: str) -> Path:
+        """A fresh folder."""
+        made = self.place / name
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        return made
+
+
+def shown(value: float) -> str:
+    """A figure with three digits that matter."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def median_of(times: int, work: Callable[[], Any]) -> float:
+    """The median duration of ``work`` in milliseconds, after one run that does not count."""
+    work()
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+def pair(measure: Callable[[Peer], float]) -> tuple[float, float]:
+    """A figure of each system, MLflow's second."""
+    return measure(OURS), measure(THEIRS)
+
+
+def start_up(bench: Bench) -> None:
+    """Importing, and what the command line costs."""
+    times = 3 if bench.quick else 7
+
+    def wall(peer: Peer, *command: str) -> float:
+        return median_of(times, lambda: subprocess.run(
+            command, env=peer.environment(), cwd=bench.place, check=True, capture_output=True))
+
+    ours, theirs = pair(lambda peer: wall(peer, str(peer.python), "-c", f"import {peer.module}")
+                        - wall(peer, str(peer.python), "-c", "pass"))
+    bench.add(Row("import, beyond starting Python", "ms", ours, theirs, "30 ×, ≤ 80 ms"))
+    for option in ("--version", "--help"):
+        ours, theirs = pair(lambda peer, option=option: wall(peer, *peer.command, option))
+        bench.add(Row(f"command line, {option}", "ms", ours, theirs, "30 ×, ≤ 150 ms"))
+
+
+def server(bench: Bench) -> None:
+    """A server's start on a new store, and its memory when idle."""
+    ready: dict[str, float] = {}
+    memory: dict[str, tuple[float, int]] = {}
+    for peer in PEERS:
+        starts = []
+        for attempt in range(1 if bench.quick else 3):
+            with served(peer, bench.folder(f"start-{peer.module}-{attempt}")) as running:
+                starts.append(running.ready_seconds * 1000)
+                time.sleep(2)  # idle: let what starts late settle before its memory is read
+                memory[peer.name] = running.memory()
+        ready[peer.name] = statistics.median(starts)
+    bench.add(Row("server: from its start to its first answer, new store", "ms", ready[OURS.name], ready[THEIRS.name], "20 ×"))
+    bench.add(Row(f"server: resident memory when idle ({memory[OURS.name][1]} and {memory[THEIRS.name][1]} processes)", "MB",
+                  memory[OURS.name][0], memory[THEIRS.name][0], "20 ×, ≤ 120 MB"))
+
+
+def fluent(bench: Bench) -> None:
+    """The fluent log_metric, into SQLite and through a server."""
+    ours_count, theirs_count = ("5000", "50") if bench.quick else ("100000", "500")
+    for where in ("SQLite", "a server"):
+        found: dict[str, dict[str, float]] = {}
+        for peer, count in ((OURS, ours_count), (THEIRS, theirs_count)):
+            place = bench.folder(f"fluent-{peer.module}")
+            if where == "SQLite":
+                found[peer.name] = json.loads(run_client(peer, place, "fluent", count, uri=f"sqlite:///{place}/store.db"))
+            else:
+                with served(peer, place) as running:
+                    found[peer.name] = json.loads(run_client(peer, place, "fluent", count, uri=running.address))
+        ours, theirs = found[OURS.name], found[THEIRS.name]
+        bench.add(Row(f"fluent log_metric to {where}, median", "µs", ours["median"], theirs["median"], "200 ×, ≤ 10 µs"))
+        bench.add(Row(f"fluent log_metric to {where}, 99th percentile", "µs", ours["p99"], theirs["p99"], "≤ 50 µs"))
+        bench.add(Row(f"fluent log_metric to {where}, until all is in the store", "points/s", ours["per_second"],
+                      theirs["per_second"], "", True))
+
+
+def rest(bench: Bench) -> None:
+    """Requests of one client and of eight, each answered after a durable commit (ours; MLflow's SQLite default too)."""
+    seconds = 2 if bench.quick else 8
+    found: dict[tuple[str, str, int], dict[str, float]] = {}
+    for peer in PEERS:
+        with served(peer, bench.folder(f"rest-{peer.module}")) as running:
+            run_id = post(running.address, "runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+            for kind in ("log-metric", "create"):
+                for clients in (1, 8):
+                    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s", "-s",
+                               str(ROOT / "benchmarks" / "load.lua"), running.address, "--", kind, run_id]
+                    done = subprocess.run(command, capture_output=True, text=True, check=True)
+                    said = next(line for line in done.stdout.splitlines() if line.startswith("JSON "))
+                    found[peer.name, kind, clients] = json.loads(said[5:])
+    for kind, words in (("log-metric", "REST log-metric"), ("create", "REST runs/create")):
+        for clients in (1, 8):
+            ours, theirs = found[OURS.name, kind, clients], found[THEIRS.name, kind, clients]
+            assert not ours["errors"], f"{ours['errors']} errors of {kind}"
+            bench.add(Row(f"{words}, {clients} client{'s' if clients > 1 else ''}", "requests/s", rate(ours), rate(theirs),
+                          "50 ×", True))
+            bench.add(Row(f"{words}, {clients} client{'s' if clients > 1 else ''}, 99th percentile", "ms", ours["p99"] / 1000,
+                          theirs["p99"] / 1000))
+
+
+def rate(measured: dict[str, float]) -> float:
+    """Requests a second."""
+    return measured["requests"] / measured["microseconds"] * 1e6
+
+
+def ingestion(bench: Bench) -> None:
+    """Batches of 1,000 points through the client and a server."""
+    found = {}
+    for peer, count in ((OURS, "20" if bench.quick else "200"), (THEIRS, "2" if bench.quick else "10")):
+        place = bench.folder(f"batches-{peer.module}")
+        with served(peer, place) as running:
+            found[peer.name] = json.loads(run_client(peer, place, "batches", count, uri=running.address))["per_second"]
+    bench.add(Row("ingestion, log_batch of 1,000 points through a server", "points/s", found[OURS.name], found[THEIRS.name],
+                  "50 ×", True))
+
+
+SEARCHES: dict[str, dict[str, Any]] = {
+    "page of 50, ordered by a metric": {"max_results": 50, "order_by": ["metrics.m1 DESC"]},
+    "page of 50, filter on a metric and a parameter, ordered by another metric": {
+        "max_results": 50, "filter": "metrics.m0 > 0.3 AND params.p1 = '2'", "order_by": ["metrics.m1 DESC"]},
+    "page of 50, selective filter": {"max_results": 50, "filter": "metrics.m0 < 0.001", "order_by": ["metrics.m1 DESC"]},
+    "page of 50, newest first": {"max_results": 50},
+}
+
+
+def search(bench: Bench) -> None:
+    """Searches over 10,000 runs with 20 metrics and 20 parameters, by HTTP."""
+    runs, width = (1_000, 20) if bench.quick else (10_000, 20)
+    found: dict[tuple[str, str], float] = {}
+    searches = SEARCHES | {"page of 1,000": {"max_results": 1000}}
+    for peer in PEERS:
+        place = bench.folder(f"search-{peer.module}")
+        with served(peer, place):
+            pass  # makes the tables
+        (seed_millstream if peer is OURS else seed_mlflow)(place / "store.db", runs, width, width)
+        with served(peer, place) as running:
+            for words, body in searches.items():
+                times = 3 if bench.quick or peer is THEIRS else 15
+                found[peer.name, words] = median_of(times, lambda body=body, at=running.address: post(
+                    at, "runs/search", {"experiment_ids": ["0"], **body}))
+    for words in searches:
+        bench.add(Row(f"search of {runs:,} runs × {width} metrics × {width} parameters: {words}", "ms",
+                      found[OURS.name, words], found[THEIRS.name, words], "30 ×"))
+
+
+def million(bench: Bench) -> None:
+    """The same searches over 1,000,000 runs, ours only: MLflow's answer takes minutes."""
+    runs = 20_000 if bench.quick else 1_000_000
+    place = bench.folder("million")
+    with served(OURS, place):
+        pass
+    seed_millstream(place / "store.db", runs, 10, 10)
+    size = (place / "store.db").stat().st_size / 1e9
+    with served(OURS, place) as running:
+        for words, body in SEARCHES.items():
+            taken = median_of(9, lambda body=body: post(running.address, "runs/search", {"experiment_ids": ["0"], **body}))
+            bench.add(Row(f"search of {runs:,} runs × 10 × 10 ({size:.1f} GB): {words}", "ms", taken, None, "≤ 20 ms"))
+    shutil.rmtree(place)
+
+
+def history(bench: Bench) -> None:
+    """One metric of 1,000,000 points, reduced to what a chart of it needs."""
+    points = 50_000 if bench.quick else 1_000_000
+    found = {}
+    for peer in PEERS:
+        place = bench.folder(f"history-{peer.module}")
+        with served(peer, place) as running:
+            run_id = post(running.address, "runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+            if peer is OURS:
+                for batch in batched(history_of(points), 1000):
+                    post(running.address, "runs/log-batch", {"run_id": run_id, "metrics": [
+                        {"key": "long", "value": value, "timestamp": step, "step": step} for step, value in batch]})
+            else:
+                seed_history_of_mlflow(place / "store.db", run_id, points)
+            query = f"metrics/get-history-bulk-interval?run_ids={run_id}&metric_key=long&max_results=320"
+            found[peer.name] = median_of(3, lambda at=running.address, query=query: get(at, query))
+    bench.add(Row(f"history of {points:,} points, reduced to 320 for a chart", "ms", found[OURS.name], found[THEIRS.name], "20 ×"))
+
+
+def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of ``size`` items."""
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+_connections: dict[str, http.client.HTTPConnection] = {}
+
+
+def ask(address: str, method: str, call: str, body: bytes | None) -> Any:
+    """One request on a connection that is kept; raises RuntimeError for anything but 200."""
+    connection = _connections.setdefault(address, http.client.HTTPConnection(urlsplit(address).netloc, timeout=600))
+    connection.request(method, f"/api/2.0/mlflow/{call}", body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"{call}: {answer.status} {content[:300]!r}")
+    return json.loads(content)
+
+
+def post(address: str, call: str, body: object) -> Any:
+    """POST JSON."""
+    return ask(address, "POST", call, json.dumps(body).encode())
+
+
+def get(address: str, call: str) -> Any:
+    """GET JSON."""
+    return ask(address, "GET", call, None)
+
+
+ROWS: dict[str, Callable[[Bench], None]] = {
+    "import": start_up, "server": server, "fluent": fluent, "rest": rest, "ingestion": ingestion, "search": search,
+    "history": history, "million": million,
+}
+
+# What a throw-away prototype reached on this kind of machine: how near the limit we are.
+LIMITS = """\
+A prototype of nothing but the hot path showed on this kind of machine, as the near limit: 4,000 durable `log-metric` a second
+from one client and 20,000 from eight; at 1,000,000 runs a page of 50 filtered on a metric and a parameter and ordered by a
+third key in 7 ms, ordered only in under 1 ms; a selective filter from its own index in 0.1 ms; appending a point to a file 1.3 µs."""
+
+
+def machine() -> str:
+    """The machine in one line."""
+    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.processor())
+    memory = psutil.virtual_memory().total / 2**30
+    return (f"{psutil.cpu_count()} × {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+            f"Python {platform.python_version()}, SQLite")
+
+
+def report(bench: Bench) -> str:
+    """The page with the results."""
+    lines = [
+        "# Results", "", f"Millstream beside MLflow {MLFLOW}, measured in one go by `make bench` on {time.strftime('%Y-%m-%d')}.", "",
+        f"Machine: {machine()}. Medians; both servers with their defaults, on SQLite, on loopback; load from `wrk` on the same "
+        "machine. Ratios say how many times better ours is.", "",
+        "| work | unit | Millstream | MLflow | ratio | goal |", "|---|---|--:|--:|--:|---|",
+    ]
+    for row in bench.rows:
+        ratio = f"{row.ratio:,.1f} ×" if row.ratio else ""
+        theirs = shown(row.theirs) if row.theirs is not None else ""
+        lines.append(f"| {row.work} | {row.unit} | {shown(row.ours)} | {theirs} | {ratio} | {row.goal} |")
+    notes = ROOT / "benchmarks" / "NOTES.md"
+    return "\n".join([*lines, "", LIMITS, "", notes.read_text() if notes.exists() else ""]).rstrip() + "\n"
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default=",".join(ROWS), help="comma-separated: " + ", ".join(ROWS))
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    if not THEIRS.python.exists():
+        raise SystemExit("error: MLflow's environment is missing\n\nhint: run `make bench`, which makes it")
+    if not shutil.which("wrk"):
+        raise SystemExit("error: the load generator wrk is missing\n\nhint: apt-get install wrk")
+    chosen = options.rows.split(",")
+    with tempfile.TemporaryDirectory(prefix="millstream-bench-") as place:
+        bench = Bench(Path(place), options.quick)
+        for name in chosen:
+            ROWS[name](bench)
+            _connections.clear()
+    if not options.quick and chosen == list(ROWS):
+        (ROOT / "benchmarks" / "RESULTS.md").write_text(report(bench))
+    elif not options.quick:
+        print(report(bench))
+
+
+if __name__ == "__main__":
+    main()
