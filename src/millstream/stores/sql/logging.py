@@ -34,7 +34,7 @@ LOGGING: tuple[type[Any], ...] = (LogMetric, LogParam, SetTag, LogBatch)
 
 _CHUNK = 500
 _INSERT_PARAM = "INSERT INTO params (run, key, experiment_id, value) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_UPSERT_TAG = (
+UPSERT_TAG = (
     "INSERT INTO run_tags (run, key, experiment_id, value) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (run, key) DO UPDATE SET value = excluded.value"
 )
@@ -60,13 +60,13 @@ def _taken_apart(operation: LoggingOperation) -> _Entry:
     if isinstance(operation, LogParam):
         return _Entry(operation.run_id, params=_params([Param(operation.key, operation.value)], ""))
     if isinstance(operation, SetTag):
-        return _Entry(operation.run_id, tags=_tags([RunTag(operation.key, operation.value)], ""))
+        return _Entry(operation.run_id, tags=checked_tags([RunTag(operation.key, operation.value)], ""))
     check_batch(operation.metrics, operation.params, operation.tags)
     for index, metric in enumerate(operation.metrics):
         check_key(metric.key, f"metrics[{index}].key")
         check_timestamp(metric.timestamp, f"metrics[{index}].timestamp")
     return _Entry(operation.run_id, operation.metrics, _params(operation.params, "params"),
-                  _tags(operation.tags, "tags"))
+                  checked_tags(operation.tags, "tags"))
 
 
 def _field(where: str, index: int, name: str) -> str:
@@ -85,7 +85,8 @@ def _params(items: Sequence[Param], where: str) -> dict[str, str]:
     return made
 
 
-def _tags(items: Sequence[RunTag], where: str) -> dict[str, str]:
+def checked_tags(items: Sequence[RunTag], where: str) -> dict[str, str]:
+    """The tags as they are to be stored; of a key that stands twice the last counts."""
     made: dict[str, str] = {}
     for index, item in enumerate(items):
         key = check_key(item.key, _field(where, index, "key"))
@@ -216,7 +217,7 @@ def _write(
                 named[run] = value
     connection = transaction.connection
     many(connection, _INSERT_PARAM, [(run, key, *new_params[run, key]) for run, key in sorted(new_params)])
-    many(connection, _UPSERT_TAG, [(run, key, *tags[run, key]) for run, key in sorted(tags)])
+    many(connection, UPSERT_TAG, [(run, key, *tags[run, key]) for run, key in sorted(tags)])
     many(connection, _RENAME, [(name, run) for run, name in sorted(named.items())])
     if points:
         write_points(connection, points)

@@ -105,7 +105,7 @@ def _from_arrays(statement: str) -> str | None:
         return None
     from sqlalchemy.dialects.postgresql.base import PGDialect  # costs those nothing who have no PostgreSQL
 
-    dialect, columns = PGDialect(), metadata.tables[found["table"]].c
+    dialect, columns = PGDialect(), metadata.tables[found["table"]].c  # type: ignore[no-untyped-call]
     arrays = ", ".join(f"%s::{columns[name].type.compile(dialect=dialect)}[]" for name in found["columns"].split(", "))
     head = statement[: found.end()].partition(" VALUES ")[0]
     return f"{head} SELECT * FROM unnest({arrays}){statement[found.end():]}"

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 
-from millstream.entities import RunStatus, RunTag
-from millstream.errors import InvalidValue, NotFound
+from millstream.entities import Run, RunData, RunInfo, RunStatus, RunTag
+from millstream.errors import InvalidValue, MillstreamError, NotFound
 from millstream.names import random_name
 from millstream.operations import (
     CreateRun,
     DeleteRun,
     DeleteTag,
     GetRun,
-    LogBatch,
     Moved,
     MoveRuns,
     RestoreRun,
     RunAnswer,
     RunInfoAnswer,
+    SetTag,
     UpdateRun,
 )
-from millstream.operations.limits import BATCH_TAGS, RUN_NAME_LENGTH, check_text
-from millstream.stores.sql.logging import RUN_NAME_TAG, log_one
+from millstream.operations.limits import RUN_NAME_LENGTH, check_text
+from millstream.stores.sql.logging import RUN_NAME_TAG, UPSERT_TAG, checked_tags, log_one
 from millstream.stores.sql.points import many
 from millstream.stores.sql.records import find_rows, load_runs, run_info
 from millstream.stores.sql.schema import (
@@ -47,34 +49,75 @@ from millstream.stores.sql.transaction import (
 )
 
 _INSERT = (
-    "INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri,"
-    " deleted_with_experiment) VALUES (?, ?, ?, ?, ?, ?, ?, false)"
+    "INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def _log_tags(transaction: Transaction, run_id: str, tags: list[RunTag]) -> None:
-    for start in range(0, len(tags), BATCH_TAGS):
-        log_one(transaction, LogBatch(run_id, tags=tags[start:start + BATCH_TAGS]))
+_CHUNK = 500
 
 
 @executes(CreateRun)
 def create(transaction: Transaction, operation: CreateRun) -> RunAnswer:
-    experiment = find_experiment(transaction, operation.experiment_id, active=True)
-    named = next((tag.value for tag in operation.tags if tag.key == RUN_NAME_TAG), None)
+    made = create_many(transaction, [operation])[0]
+    if isinstance(made, MillstreamError):
+        raise made
+    return made
+
+
+def create_many(transaction: Transaction, operations: Sequence[CreateRun]) -> list[RunAnswer | MillstreamError]:
+    """Create runs in their order; what became of each: its answer, or the error that it is answered with."""
+    experiments: dict[str, Row[Any] | MillstreamError] = {}
+    outcomes: list[RunAnswer | MillstreamError] = []
+    for operation in operations:
+        place = experiments.get(operation.experiment_id)
+        try:
+            if place is None:
+                place = find_experiment(transaction, operation.experiment_id, active=True)
+            if isinstance(place, MillstreamError):
+                raise place
+            outcomes.append(RunAnswer(_new_run(operation, str(place.id), place.artifact_location)))
+        except MillstreamError as error:
+            place = error if place is None else place
+            outcomes.append(error)
+        experiments[operation.experiment_id] = place
+    _insert(transaction, [outcome.run for outcome in outcomes if isinstance(outcome, RunAnswer)])
+    return outcomes
+
+
+def _new_run(operation: CreateRun, experiment_id: str, artifact_location: str) -> Run:
+    tags = checked_tags(operation.tags, "tags")
+    named = tags.get(RUN_NAME_TAG)
     if operation.run_name and named and operation.run_name != named:
         raise InvalidValue(
             f"Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
             f"(run_name={operation.run_name!r}, mlflow.runName={named!r}).", hint="give one of them",
         )
     name = check_text(operation.run_name or named or random_name(), RUN_NAME_LENGTH, "run_name")
+    tags[RUN_NAME_TAG] = name
     run_id = uuid.uuid4().hex
-    many(transaction.connection, _INSERT, [(
-        run_id, experiment.id, name, operation.user_id or "", RunStatus.RUNNING, operation.start_time or now_ms(),
-        under(experiment.artifact_location, run_id, "artifacts"),
-    )])
-    tags = {tag.key: tag for tag in [*operation.tags, RunTag(RUN_NAME_TAG, name)]}
-    _log_tags(transaction, run_id, list(tags.values()))
-    return get(transaction, GetRun(run_id))
+    info = RunInfo(
+        run_id=run_id, experiment_id=experiment_id, user_id=operation.user_id or "", status="RUNNING",
+        start_time=operation.start_time or now_ms(), artifact_uri=under(artifact_location, run_id, "artifacts"),
+        run_name=name,
+    )
+    return Run(info, RunData([], [], [RunTag(key, value) for key, value in tags.items()]))
+
+
+def _insert(transaction: Transaction, made: Sequence[Run]) -> None:
+    connection = transaction.connection
+    many(connection, _INSERT, [
+        (run.info.run_id, int(run.info.experiment_id), run.info.run_name, run.info.user_id, RunStatus.RUNNING,
+         run.info.start_time, run.info.artifact_uri) for run in made
+    ])
+    number: dict[str, int] = {}
+    for start in range(0, len(made), _CHUNK):
+        query = select(runs.c.run_id, runs.c.id).where(
+            runs.c.run_id.in_([run.info.run_id for run in made[start:start + _CHUNK]]))
+        number.update({run_id: id_ for run_id, id_ in connection.execute(query)})
+    keys = transaction.enter_keys({tag.key for run in made for tag in run.data.tag_list})
+    many(connection, UPSERT_TAG, [
+        (number[run.info.run_id], keys[tag.key], int(run.info.experiment_id), tag.value)
+        for run in made for tag in run.data.tag_list
+    ])
 
 
 @executes(GetRun)
@@ -99,7 +142,7 @@ def change(transaction: Transaction, operation: UpdateRun) -> RunInfoAnswer:
     if values:
         transaction.connection.execute(update(runs).where(runs.c.id == row.id).values(**values))
     if operation.run_name:
-        _log_tags(transaction, operation.run_id, [RunTag(RUN_NAME_TAG, operation.run_name)])
+        log_one(transaction, SetTag(operation.run_id, RUN_NAME_TAG, operation.run_name))
     return RunInfoAnswer(run_info(find_run(transaction, operation.run_id)))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from millstream.errors import MillstreamError, NotSupported
-from millstream.operations import OWNER, Operation, Principal
+from millstream.operations import OWNER, CreateRun, Operation, Principal
 from millstream.stores.contract import Store
 from millstream.stores.sql import experiments, garbage, history, imports, inputs, leases, logged_models, runs
 from millstream.stores.sql.database import Database, explain
@@ -23,6 +23,11 @@ A = TypeVar("A")
 
 # Importing a module enters what it executes into the table.
 _DOMAINS = (experiments, garbage, history, imports, inputs, leases, logged_models, runs)
+
+# Kinds of operations of which many are carried out at once: each answers, or returns the error it is answered with.
+_BULK: dict[type[Operation[Any]], Callable[[Transaction, Any], Sequence[Any]]] = {
+    CreateRun: runs.create_many, **dict.fromkeys(LOGGING, log),
+}
 
 
 class SqlStore(Store):
@@ -101,19 +106,21 @@ class SqlStore(Store):
         return outcomes
 
     def _perform(self, transaction: Transaction, group: Sequence[Queued]) -> list[Outcome]:
+        """Execute a group in its order, neighbours of the kinds that are written in bulk together."""
         outcomes: list[Outcome] = []
         start = 0
         while start < len(group):
-            end = start
-            while end < len(group) and isinstance(group[end].operation, LOGGING):
-                end += 1
-            if end > start:
-                operations: Any = [queued.operation for queued in group[start:end]]
-                outcomes += [Outcome(None, error) for error in log(transaction, operations)]
-                start = end
-            else:
+            execute_all = _BULK.get(type(group[start].operation))
+            if execute_all is None:
                 outcomes.append(self._perform_one(transaction, group[start]))
                 start += 1
+                continue
+            end = start + 1
+            while end < len(group) and _BULK.get(type(group[end].operation)) is execute_all:
+                end += 1
+            for made in execute_all(transaction, [queued.operation for queued in group[start:end]]):
+                outcomes.append(Outcome(None, made) if isinstance(made, MillstreamError) else Outcome(made, None))
+            start = end
         return outcomes
 
     def _perform_one(self, transaction: Transaction, queued: Queued) -> Outcome:
