@@ -1,7 +1,7 @@
 """Millstream: machine-learning work from the first experiment to a monitored model.
 
-The names below are those that MLflow's users know, so ``import millstream as mlflow`` is all that a program changes. Each
-is imported when it is first used.
+The names below are those that MLflow's users know, so ``import millstream as mlflow`` is all that a program changes.
+Each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -154,18 +154,18 @@ _MODULES = frozenset({
 __all__ = [
     "ActiveModel", "ActiveRun", "Image", "MillstreamError", "MlflowClient", "MlflowException", "RunOperations",
     "__version__", "active_run", "clear_active_model", "create_experiment", "create_external_model", "delete_artifact",
-    "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_metric", "delete_run", "delete_tag",
-    "disable_system_metrics_logging", "doctor", "enable_system_metrics_logging", "end_run", "finalize_logged_model",
-    "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id", "get_artifact_uri", "get_experiment",
-    "get_experiment_by_name", "get_logged_model", "get_parent_run", "get_registry_uri", "get_run", "get_tracking_uri",
-    "initialize_logged_model", "is_tracking_uri_set", "last_active_run", "last_logged_model", "load_table", "log_artifact",
-    "log_artifacts", "log_dict", "log_figure", "log_image", "log_input", "log_inputs", "log_metric", "log_metrics",
-    "log_model_params", "log_outputs", "log_param", "log_params", "log_stream", "log_table", "log_text", "login",
-    "move_runs", "restore_experiment", "restore_logged_model", "restore_run", "search_experiments",
-    "search_logged_models", "search_runs", "set_active_model", "set_experiment", "set_experiment_tag",
-    "set_experiment_tags", "set_logged_model_tags", "set_registry_uri", "set_system_metrics_node_id",
-    "set_system_metrics_samples_before_logging", "set_system_metrics_sampling_interval", "set_tag", "set_tags",
-    "set_tracking_uri", "start_run",
+    "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_metric", "delete_run",
+    "delete_tag", "disable_system_metrics_logging", "doctor", "enable_system_metrics_logging", "end_run",
+    "finalize_logged_model", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
+    "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model", "get_parent_run",
+    "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model", "is_tracking_uri_set",
+    "last_active_run", "last_logged_model", "load_table", "log_artifact", "log_artifacts", "log_dict", "log_figure",
+    "log_image", "log_input", "log_inputs", "log_metric", "log_metrics", "log_model_params", "log_outputs", "log_param",
+    "log_params", "log_stream", "log_table", "log_text", "login", "move_runs", "restore_experiment",
+    "restore_logged_model", "restore_run", "search_experiments", "search_logged_models", "search_runs",
+    "set_active_model", "set_experiment", "set_experiment_tag", "set_experiment_tags", "set_logged_model_tags",
+    "set_registry_uri", "set_system_metrics_node_id", "set_system_metrics_samples_before_logging",
+    "set_system_metrics_sampling_interval", "set_tag", "set_tags", "set_tracking_uri", "start_run",
 ]
 
 install()

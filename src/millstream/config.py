@@ -1,4 +1,4 @@
-"""Choices for this process, under the names that MLflow's users know; each changes a setting (see :mod:`millstream.settings`)."""
+"""Choices for this process under the names that MLflow's users know; each changes one of :mod:`millstream.settings`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def enable_async_logging(enable: bool = True) -> None:
-    """Log through the outbox (the default), or with False send each call before it returns; for runs started from now on."""
+    """Log through the outbox (the default), or with False send each call before it returns; for runs yet to start."""
     settings.ENABLE_ASYNC_LOGGING.set(enable)
 
 

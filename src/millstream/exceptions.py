@@ -1,7 +1,7 @@
 """Errors and their codes under the names that MLflow's users import; :mod:`millstream.errors` has the tree itself.
 
-Every error that this package raises is a ``MlflowException``, and each code is raised as a class of its own, so the names
-below that MLflow has beside it are that class or the nearest of ours.
+Every error that this package raises is a ``MlflowException``, and each code is raised as a class of its own, so the
+names below that MLflow has beside it are that class or the nearest of ours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ErrorCode:
     """The numbers of error codes in MLflow's protocol, convertible both ways."""
 
     @staticmethod
-    def Name(number: int) -> str:  # noqa: N802
+    def Name(number: int) -> str:
         """The name of a code. Raises ValueError for a number that is none."""
         for name, known in CODE_NUMBERS.items():
             if known == number:
@@ -30,7 +30,7 @@ class ErrorCode:
         raise ValueError(f"no error code has the number {number}")
 
     @staticmethod
-    def Value(name: str) -> int:  # noqa: N802
+    def Value(name: str) -> int:
         """The number of a code. Raises ValueError for a name that is none."""
         try:
             return CODE_NUMBERS[name]

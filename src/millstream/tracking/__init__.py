@@ -1,4 +1,4 @@
-"""Tracking from a running program: the functions on the active run, and the client. Names are imported when first used."""
+"""Tracking from a running program: the functions on the active run, and the client. Names are imported when used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "MlflowClient", "get_registry_uri", "get_tracking_uri", "is_tracking_uri_set", "set_registry_uri", "set_tracking_uri",
+    "MlflowClient", "get_registry_uri", "get_tracking_uri", "is_tracking_uri_set", "set_registry_uri",
+    "set_tracking_uri",
 ]
 
 

@@ -60,7 +60,7 @@ class Live:
 
 
 class _Local(threading.local):
-    """What each thread has of its own. ``metric`` is the way of a plain point to the outbox, None when there is none."""
+    """What each thread has of its own. ``metric`` is the way of a plain point to the outbox, None if there is none."""
 
     def __init__(self) -> None:
         self.stack: list[Live] = []

@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     import io
     import os
 
-    from matplotlib.figure import Figure
     from numpy import ndarray
     from pandas import DataFrame
     from PIL.Image import Image as PilImage
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from millstream.tracking.media import Image
 
@@ -77,7 +75,7 @@ def log_stream(
 
 
 def log_figure(
-    figure: Figure | PlotlyFigure, artifact_file: str, *, save_kwargs: dict[str, Any] | None = None
+    figure: Any, artifact_file: str, *, save_kwargs: dict[str, Any] | None = None
 ) -> None:
     """Store a figure of matplotlib or plotly in the format that the file's name ends in.
 
@@ -93,15 +91,15 @@ def log_image(
 ) -> None:
     """Store an image: as ``artifact_file``, or as one of a series under ``key`` at ``step`` and ``timestamp``.
 
-    ``timestamp`` is in milliseconds since the epoch, now unless given. The image is stored when the call returns, whatever
-    ``synchronous`` says. Raises TypeError for what is no image, and unless the arguments fit together.
+    ``timestamp`` is in milliseconds since the epoch, now unless given. The image is stored when the call returns,
+    whatever ``synchronous`` says. Raises TypeError for what is no image, and unless the arguments fit together.
     """
     client, run_id = _place(None)
     client.log_image(run_id, image, artifact_file, key, step, timestamp, synchronous)
 
 
 def log_table(data: dict[str, Any] | DataFrame, artifact_file: str, run_id: str | None = None) -> None:
-    """Store a table (``.json`` or ``.parquet``); rows of a table that is there already are kept, before the new ones.
+    """Store a table (``.json`` or ``.parquet``); the rows of a table that is there already come first.
 
     ``data`` maps columns to lists, or is a DataFrame. Images in cells are stored beside the table. Raises TypeError for
     other data, and InvalidValue for another kind of file.

@@ -21,7 +21,7 @@ _MASK = "***"
 
 
 def doctor(mask_envs: bool = False) -> None:
-    """Print what there is to know about this installation: versions, addresses, settings, and whether the store answers.
+    """Print what there is to know about this installation: versions, addresses, settings, whether the store answers.
 
     Passwords and tokens are never shown; with ``mask_envs`` no value of an environment variable is.
     """
@@ -82,8 +82,8 @@ def _state(uri: str) -> str:
 def login(backend: str = "databricks", interactive: bool = True) -> None:
     """Keep runs in Databricks from now on, with the credentials of the environment or of its configuration file.
 
-    When there are none, asks for host and token and writes them to that file. Raises Unauthenticated when it may not ask,
-    and InvalidValue for a backend other than databricks.
+    When there are none, asks for host and token and writes them to that file. Raises Unauthenticated when it may not
+    ask, and InvalidValue for a backend other than databricks.
     """
     if backend != "databricks":
         raise InvalidValue.of("backend", backend, "only 'databricks' has a login; for a server set its URI and a token")

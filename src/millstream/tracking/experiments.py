@@ -39,7 +39,7 @@ _lock = threading.RLock()
 
 
 def set_experiment(experiment_name: str | None = None, experiment_id: str | None = None) -> Experiment:
-    """Let new runs go to an experiment, named or by id; a name that nobody has yet is created. Child processes inherit it.
+    """Let new runs go to an experiment, named or by id; a name that is new is created. Child processes inherit it.
 
     Raises InvalidValue for a deleted experiment and unless exactly one of the two is given; ExperimentNotFound.
     """
@@ -83,8 +83,8 @@ def _by_name(uri: str, name: str, tags: dict[str, str] | None = None) -> Experim
 def experiment_of_new_runs(uri: str) -> str:
     """The id of the experiment that new runs of a store go to.
 
-    In this order: the one that set_experiment() chose; that of ``MLFLOW_EXPERIMENT_NAME`` (created when it is new); that of
-    ``MLFLOW_EXPERIMENT_ID``; in a notebook, one of its own, named after it; the default experiment.
+    In this order: the one that set_experiment() chose; that of ``MLFLOW_EXPERIMENT_NAME`` (created when it is new);
+    that of ``MLFLOW_EXPERIMENT_ID``; in a notebook, one of its own, named after it; the default experiment.
     """
     chosen = _chosen
     if chosen is not None:
@@ -139,7 +139,7 @@ def _notebook() -> tuple[str, str] | None:
 
 
 def create_experiment(name: str, artifact_location: str | None = None, tags: dict[str, Any] | None = None) -> str:
-    """Create an experiment and return its id. Raises AlreadyExists for a name that is taken, also by a deleted one."""
+    """Create an experiment and return its id. Raises AlreadyExists for a name that one has, deleted or not."""
     return MlflowClient().create_experiment(name, artifact_location, tags)
 
 

@@ -83,11 +83,11 @@ def download_artifacts(
     artifact_uri: str | None = None, run_id: str | None = None, artifact_path: str | None = None,
     dst_path: str | None = None, tracking_uri: str | None = None, registry_uri: str | None = None,
 ) -> str:
-    """Fetch a file or folder, named by an address or by run and path, into the folder ``dst_path``; returns where it is.
+    """Fetch a file or folder, named by an address or by run and path, into the folder ``dst_path``.
 
-    Without a ``dst_path``, artifacts on this machine are answered with the place where they are kept, which is not to be
-    changed; others go to a new temporary folder. Raises ArtifactNotFound, RunNotFound, LoggedModelNotFound, and InvalidValue
-    unless exactly one of ``artifact_uri`` and ``run_id`` is given.
+    Returns where it is then. Without a ``dst_path``, artifacts on this machine are answered with the place where they
+    are kept, which is not to be changed; others go to a new temporary folder. Raises ArtifactNotFound, RunNotFound,
+    LoggedModelNotFound, and InvalidValue unless exactly one of ``artifact_uri`` and ``run_id`` is given.
     """
     _one_of(artifact_uri, run_id)
     if artifact_uri is not None and artifact_path is not None:
@@ -131,7 +131,8 @@ def list_artifacts(
 ) -> list[FileInfo]:
     """The files and folders directly in a folder, named by an address or by run and path; empty for what is not there.
 
-    Raises RunNotFound, LoggedModelNotFound, and InvalidValue unless exactly one of ``artifact_uri`` and ``run_id`` is given.
+    Raises RunNotFound, LoggedModelNotFound, and InvalidValue unless exactly one of ``artifact_uri`` and ``run_id`` is
+    given.
     """
     _one_of(artifact_uri, run_id)
     if artifact_uri is not None and artifact_path is not None:

@@ -2,9 +2,9 @@
 
 One thread asks, the answers are remembered, and what goes wrong is a line in the debug log: a tag is never worth a run.
 
-The environment (see :mod:`millstream.tracking.environment`) would weigh more than all else a run logs, and the runs of an
-experiment share a few of them. So a run gets the tag ``millstream.environment``, a digest, and its experiment the tag
-``millstream.environment.<digest>``, the environment as JSON. ``CAPTURE_ENVIRONMENT`` switches it off.
+The environment (see :mod:`millstream.tracking.environment`) would weigh more than all else a run logs, and the runs of
+an experiment share a few of them. So a run gets the tag ``millstream.environment``, a digest, and its experiment the
+tag ``millstream.environment.<digest>``, the environment as JSON. ``CAPTURE_ENVIRONMENT`` switches it off.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from millstream.errors import InvalidValue
 from millstream.tracking import context, stores
 from millstream.tracking.active import active_model_id, local
 from millstream.tracking.client import MlflowClient
-from millstream.tracking.client.values import id_list
+from millstream.tracking.client.values import listed
 from millstream.tracking.experiments import experiment_of_new_runs
 from millstream.tracking.extras import pandas
 from millstream.tracking.tags import MLFLOW_MODEL_IS_EXTERNAL
@@ -90,8 +90,8 @@ def search_logged_models(
 ) -> list[LoggedModel] | DataFrame:
     """The logged models that match, of the experiment that new runs go to unless others are named.
 
-    ``datasets`` and ``order_by`` are lists of dictionaries, see :meth:`MlflowClient.search_logged_models`. The DataFrame has
-    a column for each fact of a model; ``metrics``, ``params`` and ``tags`` hold lists and dictionaries.
+    ``datasets`` and ``order_by`` are lists of dictionaries, see :meth:`MlflowClient.search_logged_models`. The
+    DataFrame has a column for each fact of a model; ``metrics``, ``params`` and ``tags`` hold lists and dictionaries.
     """
     if output_format not in ("pandas", "list"):
         raise InvalidValue.of("output_format", output_format, "it is neither 'pandas' nor 'list'")
@@ -100,7 +100,7 @@ def search_logged_models(
         pd = pandas("search_logged_models() as a DataFrame",
                     hint="or ask for a list: search_logged_models(output_format='list')")
     client = MlflowClient()
-    where = id_list(experiment_ids, "experiment_ids") or [experiment_of_new_runs(client.tracking_uri)]
+    where = listed(experiment_ids, "experiment_ids") or [experiment_of_new_runs(client.tracking_uri)]
     found: list[LoggedModel] = []
     token = None
     while max_results is None or len(found) < max_results:

@@ -1,4 +1,4 @@
-"""What this process knows of the runs it logs to, and the way their entries take: the outbox, or straight to the store."""
+"""What this process knows of the runs it logs to, and the way their entries take: the outbox, or the store at once."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Recorder:
         ])
 
     def log_params(self, values: Mapping[str, Any], *, directly: bool = False) -> None:
-        """Log parameters. Raises ParameterChanged for one that the run has with another value; nothing is logged then."""
+        """Log parameters, all or, when the run has one with another value, none. Raises ParameterChanged then."""
         texts = checks.params(values)
         with self.lock:
             known = self.params

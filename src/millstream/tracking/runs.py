@@ -28,8 +28,8 @@ def start_run(
 
     The result is a context manager that ends it. Inside an active run, ``nested=True`` makes it a child; a
     ``parent_run_id`` names any other run as parent. ``description`` becomes the run's note. System metrics are logged
-    when ``log_system_metrics`` says so, or the settings. A first run without ``run_id`` resumes the run of the environment
-    variable ``MLFLOW_RUN_ID``, if there is one.
+    when ``log_system_metrics`` says so, or the settings. A first run without ``run_id`` resumes the run of the
+    environment variable ``MLFLOW_RUN_ID``, if there is one.
 
     ``resume_from_step`` (beyond MLflow) removes every point from that step on from the resumed run: training goes on
     from a checkpoint and logs them again.
@@ -47,7 +47,8 @@ def start_run(
     if description is not None:
         if MLFLOW_RUN_NOTE in texts:
             raise InvalidValue(
-                f"the description is given twice: as an argument and as the tag {MLFLOW_RUN_NOTE}", hint="keep one of them"
+                f"the description is given twice: as an argument and as the tag {MLFLOW_RUN_NOTE}",
+                hint="keep one of them",
             )
         texts |= checks.tags({MLFLOW_RUN_NOTE: description})
     run_id = run_id or _run_of_environment()
@@ -55,7 +56,8 @@ def start_run(
         run = _resume(uri, run_id, run_name, texts, resume_from_step)
         return push(run, uri, sample=sample, first_sample=_next_sample(run) if sample else 0)
     if resume_from_step is not None:
-        raise InvalidValue.of("resume_from_step", resume_from_step, "only a run that is resumed by its run_id has steps")
+        raise InvalidValue.of("resume_from_step", resume_from_step, "only a run that is resumed has steps",
+                              hint="give the run_id as well")
     parent = _parent(uri, nested, parent_run_id)
     if parent:
         texts[MLFLOW_PARENT_RUN_ID] = parent

@@ -10,7 +10,7 @@ from millstream.entities import Experiment, Run, ViewType
 from millstream.errors import InvalidValue
 from millstream.tracking import stores
 from millstream.tracking.client import MlflowClient
-from millstream.tracking.client.values import id_list
+from millstream.tracking.client.values import listed
 from millstream.tracking.columns import KINDS, frame_columns
 from millstream.tracking.experiments import experiment_of_new_runs, search_experiments
 from millstream.tracking.extras import pandas
@@ -64,7 +64,7 @@ def _experiments(
     client: MlflowClient, ids: list[str] | None, names: list[str] | None, everywhere: bool
 ) -> list[str]:
     if ids:
-        return id_list(ids, "experiment_ids")
+        return listed(ids, "experiment_ids")
     if names:
         found = []
         for name in names:

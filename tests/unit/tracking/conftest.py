@@ -12,7 +12,7 @@ from millstream.tracking.active import end_everywhere, local
 
 @pytest.fixture
 def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of its own that is the tracking URI, the working directory and the outbox; the process is as new after it."""
+    """A folder of its own for the store, the outbox and the working directory; the process is as new after it."""
     for variable in list(os.environ):
         if variable.startswith(("MLFLOW_", "MILLSTREAM_")):
             monkeypatch.delenv(variable)

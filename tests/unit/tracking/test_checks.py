@@ -84,7 +84,10 @@ def test_the_memory_of_keys_stays_small() -> None:
     assert len(checks.sound_keys) <= 10_000
 
 
-@pytest.mark.parametrize(("step", "whole"), [(None, 0), (0, 0), (-1, -1), (1.5, 1), (np.int64(5), 5), (True, 1), (2**63 - 1, 2**63 - 1)])
+@pytest.mark.parametrize(
+    ("step", "whole"),
+    [(None, 0), (0, 0), (-1, -1), (1.5, 1), (np.int64(5), 5), (True, 1), (2**63 - 1, 2**63 - 1)],
+)
 def test_steps(step: Any, whole: int) -> None:
     assert checks.step(step) == whole
 
@@ -113,7 +116,8 @@ def test_a_long_value_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch, caplog
 
 
 def test_values_are_kept_as_text() -> None:
-    assert checks.params({"a": None, "b": [1, 2], "c": 1.0, "d": True}) == {"a": "None", "b": "[1, 2]", "c": "1.0", "d": "True"}
+    texts = {"a": "None", "b": "[1, 2]", "c": "1.0", "d": "True"}
+    assert checks.params({"a": None, "b": [1, 2], "c": 1.0, "d": True}) == texts
 
 
 @pytest.mark.parametrize("values", [None, [1], "text"])

@@ -47,7 +47,7 @@ def test_a_run_begins_and_ends() -> None:
      (SystemExit(1), "FAILED"), (SystemExit("no"), "FAILED")],
 )
 def test_the_error_that_leaves_the_block_is_the_status(error: BaseException, status: str) -> None:
-    with pytest.raises(type(error)), millstream.start_run() as run:  # noqa: PT012
+    with pytest.raises(type(error)), millstream.start_run() as run:
         raise error
     assert stored(run).info.status == status
 
@@ -143,13 +143,14 @@ def test_a_bad_tag_starts_no_run() -> None:
 def test_a_run_goes_on() -> None:
     with millstream.start_run(run_name="first") as run:
         millstream.log_param("p", 1)
-    with pytest.raises(ValueError), millstream.start_run(run_id=run.info.run_id, tags={"b": 2}, description="again") as resumed:  # noqa: PT011,PT012
-        assert resumed.info.run_id == run.info.run_id
-        assert stored(run).info.status == "RUNNING"
-        assert resumed.data.tags["b"] == "2"
-        assert resumed.data.tags["mlflow.note.content"] == "again"
-        assert resumed.info.run_name == "first"
-        raise ValueError
+    resumed = millstream.start_run(run_id=run.info.run_id, tags={"b": 2}, description="again")
+    assert resumed.info.run_id == run.info.run_id
+    assert stored(run).info.status == "RUNNING"
+    assert resumed.data.tags["b"] == "2"
+    assert resumed.data.tags["mlflow.note.content"] == "again"
+    assert resumed.info.run_name == "first"
+    with pytest.raises(ValueError, match="over"), resumed:
+        raise ValueError("over")
     assert stored(run).info.status == "FAILED"
     with millstream.start_run(run_id=run.info.run_id, run_name="second"):
         pass
@@ -300,18 +301,21 @@ def program(tracking: Path, text: str, **environment: str) -> subprocess.Complet
 
 @pytest.mark.parametrize(
     ("ending", "status"),
-    [("", "FINISHED"), ("raise ValueError", "FAILED"), ("raise KeyboardInterrupt", "KILLED"), ("import sys; sys.exit()", "FINISHED")],
+    [("", "FINISHED"), ("raise ValueError", "FAILED"), ("raise KeyboardInterrupt", "KILLED"),
+     ("import sys; sys.exit()", "FINISHED")],
 )
 def test_the_end_of_the_program_ends_its_runs(tracking: Path, ending: str, status: str) -> None:
     ended = program(tracking, (
         "import millstream, threading\n"
         "outer = millstream.start_run(run_name='outer'); millstream.start_run(run_name='inner', nested=True)\n"
         "millstream.log_metric('loss', 0.5, step=3)\n"
-        "thread = threading.Thread(target=lambda: millstream.start_run(run_name='thread')); thread.start(); thread.join()\n"
+        "thread = threading.Thread(target=lambda: millstream.start_run(run_name='thread'))\n"
+        "thread.start(); thread.join()\n"
         + ending
     ))
     runs = millstream.search_runs(output_format="list")
-    assert {run.info.run_name: run.info.status for run in runs} == dict.fromkeys(("outer", "inner", "thread"), status), ended
+    statuses = {run.info.run_name: run.info.status for run in runs}
+    assert statuses == dict.fromkeys(("outer", "inner", "thread"), status), ended
     assert {run.info.run_name: run.data.metrics for run in runs}["inner"] == {"loss": 0.5}
     assert all(run.info.end_time is not None for run in runs)
 

@@ -18,11 +18,9 @@ from millstream.tracking.tags import MLFLOW_LOGGED_ARTIFACTS, MLFLOW_LOGGED_IMAG
 if TYPE_CHECKING:
     import io
 
-    from matplotlib.figure import Figure
     from numpy import ndarray
     from pandas import DataFrame
     from PIL.Image import Image as PilImage
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from millstream.artifacts.contract import ArtifactStore
     from millstream.tracking.media import Image
@@ -77,7 +75,7 @@ class ArtifactCalls(Calls):
         self._artifacts(run_id).write(_file(artifact_file), _chunks(stream))
 
     def log_figure(
-        self, run_id: str, figure: Figure | PlotlyFigure, artifact_file: str, *,
+        self, run_id: str, figure: Any, artifact_file: str, *,
         save_kwargs: dict[str, Any] | None = None,
     ) -> None:
         """Store a figure of matplotlib or plotly in the format that the file's name ends in.
@@ -111,7 +109,7 @@ class ArtifactCalls(Calls):
         self._execute(LogBatch(run_id, tags=[RunTag(MLFLOW_LOGGED_IMAGES, "True")]), run_id)
 
     def log_table(self, run_id: str, data: dict[str, Any] | DataFrame, artifact_file: str) -> None:
-        """Store a table (``.json`` or ``.parquet``); rows of a table that is there already are kept, before the new ones.
+        """Store a table (``.json`` or ``.parquet``); the rows of a table that is there already come first.
 
         ``data`` maps columns to lists, or is a DataFrame. Images in cells are stored beside the table. Raises TypeError
         for other data, and InvalidValue for another kind of file.
@@ -156,8 +154,8 @@ class ArtifactCalls(Calls):
     def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
         """Fetch a file or folder of a run into the folder ``dst_path``, which is made; returns where it is.
 
-        Without a ``dst_path``, artifacts on this machine are answered with the place where they are kept, which is not to
-        be changed. Raises ArtifactNotFound and RunNotFound.
+        Without a ``dst_path``, artifacts on this machine are answered with the place where they are kept, which is not
+        to be changed. Raises ArtifactNotFound and RunNotFound.
         """
         from millstream.tracking.files import fetch_of_run
 

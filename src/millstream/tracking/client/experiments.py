@@ -27,7 +27,7 @@ class ExperimentCalls(Calls):
     def create_experiment(
         self, name: str, artifact_location: str | None = None, tags: dict[str, Any] | None = None
     ) -> str:
-        """Create an experiment and return its id. Raises AlreadyExists for a name that is taken, also by a deleted one."""
+        """Create an experiment and return its id. Raises AlreadyExists for a name that one has, deleted or not."""
         made = [ExperimentTag(key, str(value)) for key, value in (tags or {}).items()]
         return self._execute(CreateExperiment(checked_name(name), artifact_location or None, made)).experiment_id
 

@@ -27,7 +27,7 @@ from millstream.operations import (
     SetLoggedModelTags,
 )
 from millstream.tracking.client.base import Calls
-from millstream.tracking.client.values import id_list
+from millstream.tracking.client.values import listed
 
 if TYPE_CHECKING:
     import os
@@ -81,7 +81,7 @@ class LoggedModelCalls(Calls):
         list of ``{"field_name": …, "ascending": …, "dataset_name": …, "dataset_digest": …}``.
         """
         page = self._execute(SearchLoggedModels(
-            id_list(experiment_ids, "experiment_ids"), filter_string or None,
+            listed(experiment_ids, "experiment_ids"), filter_string or None,
             [_struct(DatasetFilter, one, "datasets", "dataset_name") for one in datasets or ()],
             100 if max_results is None else max_results,
             [_struct(OrderBy, one, "order_by", "field_name") for one in order_by or ()], page_token,

@@ -38,7 +38,7 @@ from millstream.operations.limits import HISTORY_PAGE
 from millstream.tracking import checks, recorder
 from millstream.tracking.batches import in_batches
 from millstream.tracking.client.base import Calls
-from millstream.tracking.client.values import id_list, status_name, view_name
+from millstream.tracking.client.values import listed, status_name, view_name
 from millstream.tracking.columns import projection
 from millstream.tracking.pending import RunOperations
 from millstream.tracking.tags import MLFLOW_PARENT_RUN_ID, MLFLOW_USER
@@ -98,7 +98,7 @@ class RunCalls(Calls):
 
         Beyond MLflow. Raises RunNotFound and ExperimentNotFound.
         """
-        return self._execute(MoveRuns(id_list(run_ids, "run_ids"), str(experiment_id))).moved
+        return self._execute(MoveRuns(listed(run_ids, "run_ids"), str(experiment_id))).moved
 
     def search_runs(
         self, experiment_ids: list[str], filter_string: str = "", run_view_type: int = ViewType.ACTIVE_ONLY,
@@ -113,8 +113,8 @@ class RunCalls(Calls):
         """
         metrics, params, tags = projection(columns)
         page = self._execute(SearchRuns(
-            id_list(experiment_ids, "experiment_ids"), filter_string or None, view_name(run_view_type), max_results,
-            [order_by] if isinstance(order_by, str) else list(order_by or ()), page_token, metrics, params, tags,
+            listed(experiment_ids, "experiment_ids"), filter_string or None, view_name(run_view_type), max_results,
+            listed(order_by, "order_by"), page_token, metrics, params, tags,
         ))
         return PagedList(page.runs, page.next_page_token)
 

@@ -31,13 +31,13 @@ def status_name(status: str | int) -> str:
         raise InvalidValue.of("status", status, f"it is none of {names}") from None
 
 
-def id_list(ids: Any, field: str) -> list[str]:
-    """A list of ids as text; takes a single one too."""
-    if ids is None:
+def listed(given: Any, field: str) -> list[str]:
+    """A list of ids or clauses as text; takes a single one too."""
+    if given is None:
         return []
-    if isinstance(ids, (str, int)):
-        return [str(ids)]
+    if isinstance(given, (str, int)):
+        return [str(given)]
     try:
-        return [str(one) for one in ids]
+        return [str(one) for one in given]
     except TypeError:
-        raise InvalidValue.of(field, ids, "a list of ids is expected") from None
+        raise InvalidValue.of(field, given, "a list is expected") from None
