@@ -9,6 +9,7 @@ import msgspec
 from millstream.entities.base import Entity
 from millstream.entities.dataset import RunInputs, RunOutputs
 from millstream.entities.metric import Metric, Param, RunTag
+from millstream.entities.shown import count, duration, moment, page, pairs
 
 
 class RunInfo(Entity, frozen=True):
@@ -81,3 +82,25 @@ class Run(Entity, frozen=True):
         }
         made["outputs"] = {"model_outputs": [msgspec.to_builtins(out) for out in self.outputs.model_outputs]}
         return made
+
+    def __repr__(self) -> str:
+        info, data = self.info, self.data
+        counted = f"{count(len(data.metric_list), 'metric')}, {count(len(data.param_list), 'param')}"
+        return f"<{type(self).__name__} {info.run_name or info.run_id}: {info.status}, {counted}, id {info.run_id}>"
+
+    def __str__(self) -> str:
+        info = self.info
+        took = duration(info.end_time - info.start_time) if info.end_time and info.start_time else ""
+        free = {key: text for key, text in self.data.tags.items() if not key.startswith(("mlflow.", "millstream."))}
+        return page(f"Run {info.run_name or info.run_id}", [
+            ("id", info.run_id),
+            ("experiment", info.experiment_id),
+            ("status", info.status + (", deleted" if info.lifecycle_stage != "active" else "")),
+            ("started", moment(info.start_time) + (f", took {took}" if took else "")),
+            ("user", info.user_id or ""),
+            ("note", self.data.tags.get("mlflow.note.content", "")),
+            ("metrics", pairs(self.data.metrics)),
+            ("params", pairs(self.data.params)),
+            ("tags", pairs(free)),
+            ("artifacts", info.artifact_uri or ""),
+        ])
