@@ -6,6 +6,7 @@ SQLite file that nobody has open is not even locked.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 from collections import defaultdict
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Row, bindparam, create_engine, inspect, text
+from sqlalchemy import Connection, Row, Text, bindparam, create_engine, inspect, text
 from sqlalchemy import exc as sqlalchemy_errors
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
@@ -68,22 +69,18 @@ class DatabaseSource(Source):
         self._destination = artifacts_destination
         if self._destination is None and (self._folder / "mlartifacts").is_dir():
             self._destination = str(self._folder / "mlartifacts")
-        try:
+        with self._explained():
             found = inspect(self._engine)
             self._columns = {
                 table: {str(column["name"]) for column in found.get_columns(table)} for table in found.get_table_names()
             }
-        except sqlalchemy_errors.DBAPIError as error:
-            said = str(error.orig).strip().split("\n")[0]
-            raise StoreUnavailable(f"the database {self.title} cannot be read: {said}",
-                                   hint="check its address, and that it lets this user in") from error
         missing = _NEEDED - self._columns.keys()
         if missing:
-            ours = {"keys", "metric_points"} <= self._columns.keys()
+            if {"keys", "metric_points"} <= self._columns.keys():
+                raise InvalidValue(f"{self.title} is a store of Millstream already", hint="open it as it is")
             raise InvalidValue(
                 f"{self.title} is not a database of MLflow: it has no table {sorted(missing)[0]!r}",
-                hint="it is a store of Millstream already; open it as it is" if ours else
-                "name the file or address that MLflow's --backend-store-uri had",
+                hint="name the file or address that MLflow's --backend-store-uri had",
             )
         self._note_left_out()
 
@@ -106,11 +103,21 @@ class DatabaseSource(Source):
         self._folder = path.parent
         return create_engine("sqlite://", creator=lambda: _connect_read_only(path), poolclass=NullPool)
 
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlalchemy_errors.DBAPIError as error:
+            said = str(error.orig).strip().split("\n")[0]
+            raise StoreUnavailable(
+                f"the database {self.title} cannot be read: {said}",
+                hint="check its address, and that it lets this user in; a stopped import goes on when it is run again",
+            ) from error
+
     def _rows(self, statement: str, **values: Any) -> Sequence[Row[Any]]:
-        bound = text(statement).bindparams(
-            *(bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list))
-        )
-        with self._engine.connect() as connection:
+        lists = [name for name, value in values.items() if isinstance(value, list)]
+        bound = text(statement).bindparams(*(bindparam(name, type_=Text(), expanding=True) for name in lists))
+        with self._explained(), self._engine.connect() as connection:
             return connection.execute(bound, values).all()
 
     def _select(self, table: str, columns: str, where: str = "", **values: Any) -> Sequence[Row[Any]]:
@@ -243,7 +250,7 @@ class DatabaseSource(Source):
             'SELECT run_uuid, "key", step, timestamp, value, is_nan FROM metrics WHERE run_uuid IN :ids'
             ' ORDER BY run_uuid, "key", step, timestamp, is_nan DESC, value'
         ).bindparams(bindparam("ids", expanding=True))
-        with self._engine.connect() as connection:
+        with self._explained(), self._engine.connect() as connection:
             yield from _series(connection, statement, [run.run.info.run_id for run in runs])
 
     # Logged models

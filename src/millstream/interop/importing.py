@@ -55,18 +55,20 @@ class Artifacts(enum.Enum):
 class Import:
     """One import of ``source`` into ``store``.
 
-    ``overwrite`` lets the source win where both sides say something about a run that is over here. ``progress`` is told
-    of kinds of the report, and how many more of them are done.
+    ``overwrite`` lets the source win where both sides say something about a run that is over here. Files that are not
+    copied are counted, unless not even ``look_at_files``. ``progress`` is told of kinds of the report, and how many
+    more of them are done.
     """
 
     def __init__(
         self, source: Source, store: Store, *, artifacts: Artifacts = Artifacts.COPY, overwrite: bool = False,
-        progress: Progress = lambda kind, amount: None,
+        look_at_files: bool = True, progress: Progress = lambda kind, amount: None,
     ) -> None:
         self._source = source
         self._store = store
         self._artifacts = artifacts
         self._overwrite = overwrite
+        self._look_at_files = look_at_files
         self._progress = progress
         self._home: dict[str, str] = {}  # the source's experiment ids → ours
         self._datasets: set[tuple[str, str, str]] = set()
@@ -279,7 +281,10 @@ class Import:
     # Files
 
     def _import_files(self, who: str, source_uri: str | None, uri: str | None) -> None:
-        if self._artifacts is not Artifacts.COPY or not source_uri or not uri or source_uri == uri:
+        if self._artifacts is Artifacts.NONE or not source_uri or not uri:
+            return
+        if source_uri == uri:
+            self._count_files(who, source_uri)
             return
         try:
             with self._source.open_root(source_uri) as source, open_root(uri, self._store.uri) as destination:
@@ -293,6 +298,19 @@ class Import:
         except MillstreamError as error:
             hint = f" ({error.hint})" if error.hint else ""
             self._report.differs(f"{who}: its artifacts cannot be read from {source_uri}: {error.message}{hint}")
+
+
+    def _count_files(self, who: str, uri: str) -> None:
+        """Files that stay where they lie are the same on both sides."""
+        if not self._look_at_files:
+            return
+        try:
+            with self._source.open_root(uri) as root:
+                for file in root.walk():
+                    self._report.count("artifacts")
+                    self._report.count("bytes", file.file_size or 0)
+        except MillstreamError as error:
+            self._report.notes.append(f"{who}: its artifacts at {uri} cannot be seen from here: {error.message}")
 
 
 def _parts(series: Series) -> Iterator[ImportedSeries]:

@@ -334,7 +334,7 @@ def import_folder(folder: str | Path, store: Store) -> Report | None:
         if not wants_import(folder):
             return None
         with FolderSource(folder) as source:
-            report = Import(source, store, artifacts=Artifacts.LINK).run()
+            report = Import(source, store, artifacts=Artifacts.LINK, look_at_files=False).run()
         if report.differences:
             raise InvalidState(
                 f"the file store in {folder} did not arrive whole: {report.differences[0]}",
