@@ -130,7 +130,7 @@ class DatabaseSource(Source):
         return self._rows(f"SELECT {quoted} FROM {table} {where}", **values)
 
     def _note_left_out(self) -> None:
-        for table, what in (("registered_models", "registered models"), ("trace_info", "traces")):
+        for table, what in (("registered_models", "registered model"), ("trace_info", "trace")):
             if table in self._columns:
                 count = self._rows(f"SELECT count(*) FROM {table}")[0][0]
                 if count:

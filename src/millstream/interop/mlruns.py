@@ -70,7 +70,7 @@ class FolderSource(Source):
         if registry.is_dir():
             count = sum((entry / _META).is_file() for entry in registry.iterdir())
             if count:
-                self.notes.append(left_behind(count, "registered models"))
+                self.notes.append(left_behind(count, "registered model"))
 
     @property
     def title(self) -> str:

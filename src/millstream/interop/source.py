@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -64,6 +65,9 @@ class Series:
         return list(zip(self.steps, self.timestamps, self.values, strict=True))
 
 
+S = TypeVar("S", bound="Source")
+
+
 class Source(abc.ABC):
     """What an import reads. Reading leaves the source as it is, and may go on while others write to it.
 
@@ -109,7 +113,7 @@ class Source(abc.ABC):
     def close(self) -> None:
         """Release what was opened."""
 
-    def __enter__(self) -> Source:
+    def __enter__(self: S) -> S:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,7 +122,7 @@ class Source(abc.ABC):
 
 def left_behind(count: int, what: str) -> str:
     """The note that so many things of the source are of a kind that an import does not carry."""
-    return f"{count:,} {what} of the source stay behind: an import does not carry them"
+    return f"not imported, as an import does not carry them: {count:,} {what}{'' if count == 1 else 's'}"
 
 
 def settle(run: ImportedRun, experiment: ImportedExperiment) -> ImportedRun:
