@@ -13,11 +13,16 @@ from millstream.server.config import ServerConfig
 from millstream.server.run import Server, open_served_store
 
 
-@contextlib.contextmanager
-def served(config: ServerConfig) -> Iterator[str]:
+def served(config: ServerConfig) -> contextlib.AbstractContextManager[str]:
     """The address of a server with this configuration (its port aside), stopped at the end."""
+    return served_application(Application(config, open_served_store(config)))
+
+
+@contextlib.contextmanager
+def served_application(app: Application) -> Iterator[str]:
+    """The address of a server of this application, stopped at the end."""
     ready = threading.Event()
-    server = Server(Application(config, open_served_store(config)), ready.set)
+    server = Server(app, ready.set)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), daemon=True)
         thread.start()

@@ -73,11 +73,29 @@ class ServerConfig:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise InvalidValue.of("cors_allowed_origins", origin, "an origin is a scheme, a host and maybe a port",
                                       hint="write it like https://notebooks.example.com, without a path")
+        self._check_places()
         if not self.on_loopback and not self.no_sign_in:
             raise InvalidValue(
                 f"listening on {self.host} would give everybody who reaches this machine full access: "
                 "this server does not ask who they are",
                 hint="listen on 127.0.0.1 and let a proxy with sign-in stand in front, or accept it with --no-sign-in",
+            )
+
+    def _check_places(self) -> None:
+        """Raise InvalidValue when the database lies where clients write and read files."""
+        kept, scheme = local_folder(self.destination), urlsplit(self.backend_store_uri).scheme
+        if kept is None or not self.serve_artifacts:
+            return
+        if scheme.partition("+")[0] == "sqlite":
+            path = self.backend_store_uri.partition("://")[2].partition("?")[0].removeprefix("/")
+            store = Path(path).absolute() if path and path != ":memory:" else None
+        else:
+            folder = local_folder(self.backend_store_uri)
+            store = folder / "millstream.db" if folder else None
+        if store is not None and kept.resolve() in store.resolve().parents:
+            raise InvalidValue(
+                f"the store at {self.backend_store_uri} lies among the artifacts, where clients could read and replace it",
+                hint="give --artifacts-destination a folder of its own",
             )
 
     @property

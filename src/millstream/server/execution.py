@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from millstream.operations import Operation, Principal
+from millstream.errors import NotSupported
+from millstream.operations import OWNER, Operation, Principal
 from millstream.operations.codec import encode_answer
 
 R = TypeVar("R")
@@ -35,6 +36,27 @@ class ServedStore(Protocol):
     def sweep(self) -> int: ...
 
     def close(self) -> None: ...
+
+
+class NoStore:
+    """What a server has that serves artifacts only."""
+
+    uri = ""
+
+    def execute(self, operation: Operation[Any], principal: Principal = OWNER) -> Any:
+        raise NotSupported("this server serves artifacts only", hint="ask the tracking server")
+
+    def submit(
+        self, operation: Operation[Any], principal: Principal, on_done: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        raise NotSupported("this server serves artifacts only", hint="ask the tracking server")
+
+    def sweep(self) -> int:
+        """Nothing beats here."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
 
 class Execution:

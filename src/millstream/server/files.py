@@ -22,6 +22,7 @@ from millstream.artifacts.contract import Content, FileStat, MultipartStore, Par
 from millstream.artifacts.served import digest_from_header, digest_header
 from millstream.entities import FileInfo
 from millstream.errors import (
+    ArtifactNotFound,
     BadRequest,
     Conflict,
     InvalidPath,
@@ -251,6 +252,8 @@ def _part_on_wire(part: Part) -> dict[str, Any]:
 def _parted(request: Request, sent_name: str) -> tuple[MultipartStore, str]:
     # Clients send the path the file has on their disk; its last name is the name it gets in the folder.
     name = sent_name.replace("\\", "/").rpartition("/")[2]
+    if not name:
+        raise MissingValue.named("path")
     place = request.app.artifacts.proxied()
     at = place.at(paths.join(paths.check_folder(request.fields.get("path", "").strip("/")), name))
     return _multipart(place), at
@@ -273,7 +276,10 @@ def _multipart(place: Place) -> MultipartStore:
 async def _download(request: Request, place: Place, path: str) -> Reply | StreamedReply:
     artifacts = request.app.artifacts
     at = place.at(path)
-    known = await artifacts.in_thread(place.store.stat, at)
+    try:
+        known = await artifacts.in_thread(place.store.stat, at)
+    except ArtifactNotFound:
+        raise ArtifactNotFound(f"no artifact at '{path}'", hint="list the folder to see what is there") from None
     if known.is_dir:
         raise InvalidPath.of("path", path, "it is a folder, not a file", hint="list it to see its files")
     headers = [
@@ -306,7 +312,12 @@ async def _download(request: Request, place: Place, path: str) -> Reply | Stream
     def open_content() -> Content:
         return place.store.open(at, start, length, etag=known.etag)
 
-    content = await artifacts.in_thread(open_content)
+    try:
+        content = await artifacts.in_thread(open_content)
+    except Conflict:
+        if wanted is not None:
+            raise
+        return await _download(request, place, path)  # replaced since it was looked at
     return StreamedReply(_chunks(request, content), length, _content_type(path), status, headers)
 
 

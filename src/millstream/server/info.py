@@ -39,3 +39,8 @@ async def server_info(request: Request) -> Reply:
 async def workspaces(request: Request) -> Reply:
     """There are none."""
     raise NotSupported("this server runs without workspaces", hint="leave MLFLOW_WORKSPACE unset")
+
+
+async def workspace(request: Request) -> Reply:
+    """There is none of any name."""
+    return await workspaces(request)

@@ -105,7 +105,7 @@ ROUTES: tuple[Route, ...] = (
     Route(_GET, "/version", _PUBLIC, "info:version", any_host=True, page=True),
     Route(_GET, "/3.0/mlflow/server-info", _PUBLIC, "info:server_info", api=True),
     Route(("GET", "POST"), "/3.0/mlflow/workspaces", _ADMIN, "info:workspaces", api=True),
-    Route(("GET", "PATCH", "DELETE"), "/3.0/mlflow/workspaces/{name}", _ADMIN, "info:workspaces", api=True),
+    Route(("GET", "PATCH", "DELETE"), "/3.0/mlflow/workspaces/{name}", _ADMIN, "info:workspace", api=True),
     Route(_GET, "/metrics", _ADMIN, "meter:exposition"),
     Route(_GET, "/openapi.json", _PUBLIC, "openapi:document", page=True),
     Route(_GET, "/docs", _PUBLIC, "reference:page_of_operations", page=True),

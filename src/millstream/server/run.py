@@ -30,7 +30,7 @@ from millstream.errors import InvalidValue, StoreUnavailable
 from millstream.server import logs
 from millstream.server.application import Application
 from millstream.server.config import ServerConfig
-from millstream.server.execution import ServedStore
+from millstream.server.execution import NoStore, ServedStore
 from millstream.server.protocol import LimitedProtocol, close_idle_heads
 from millstream.stores import open_store
 
@@ -102,6 +102,8 @@ def serve(config: ServerConfig, *, on_ready: Callable[[str], None] | None = None
 
 def open_served_store(config: ServerConfig) -> ServedStore:
     """The store that ``config`` names, to be served. Raises InvalidValue for one that is itself behind a server."""
+    if config.artifacts_only:
+        return NoStore()
     store: Any = open_store(config.backend_store_uri, config.artifact_root)
     if not hasattr(store, "submit"):
         store.close()
