@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -158,7 +157,7 @@ def test_two_threads_make_one_experiment() -> None:
 def test_two_processes_make_one_experiment(tracking: Path) -> None:
     text = "import millstream; print(millstream.set_experiment('shared').experiment_id)"
     started = [
-        subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, cwd=tracking, env={**os.environ})
+        subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, cwd=tracking)
         for _ in range(2)
     ]
     ids = [process.communicate(timeout=60)[0].strip() for process in started]

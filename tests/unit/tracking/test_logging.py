@@ -12,6 +12,8 @@ import pytest
 import millstream
 from millstream.entities import Dataset, LoggedModelInput, LoggedModelOutput, Metric, Run
 from millstream.errors import InvalidValue, NotFound, ParameterChanged, RunNotFound
+from millstream.operations import GetRun
+from millstream.stores import open_store
 from millstream.tracking.active import local
 
 pytestmark = pytest.mark.usefixtures("tracking")
@@ -189,9 +191,6 @@ def test_many_runs_by_their_ids() -> None:
 
 
 def test_synchronous_calls_are_in_the_store_when_they_return(tracking: Path) -> None:
-    from millstream.stores import open_store
-    from millstream.operations import GetRun
-
     with millstream.start_run() as run, open_store(str(tracking / "runs")) as other:
         millstream.log_metric("loss", 3.0, step=0)
         assert millstream.log_metric("loss", 1.0, step=1, synchronous=True) is None
@@ -234,9 +233,6 @@ def test_waiting_says_what_was_refused() -> None:
 
 
 def test_flushing_sends_everything(tracking: Path) -> None:
-    from millstream.stores import open_store
-    from millstream.operations import GetRun
-
     with millstream.start_run() as run, open_store(str(tracking / "runs")) as other:
         millstream.log_metric("loss", 1.0)
         millstream.flush_async_logging()
@@ -287,9 +283,9 @@ def test_threads_log_to_one_run() -> None:
 def test_large_calls_are_sent_in_parts() -> None:
     with millstream.start_run() as run:
         for directly in (True, None):
-            millstream.log_params({f"p{directly}{number}": "é" * 3000 for number in range(250)}, synchronous=directly)
-            millstream.set_tags({f"t{directly}{number}": "\u2028" * 5000 for number in range(150)}, synchronous=directly)
-            millstream.log_metrics({f"m{directly}{number}": number for number in range(2500)}, synchronous=directly)
+            millstream.log_params({f"p{directly}{n}": "é" * 3000 for n in range(250)}, synchronous=directly)
+            millstream.set_tags({f"t{directly}{n}": "\u2028" * 5000 for n in range(150)}, synchronous=directly)
+            millstream.log_metrics({f"m{directly}{n}": n for n in range(2500)}, synchronous=directly)
         data = stored(run).data
     assert (len(data.params), len(data.metrics)) == (500, 5000)
     assert sum(key.startswith("t") for key in data.tags) == 300

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_models_are_searched() -> None:
     assert [model.name for model in best] == ["net 3", "net 2", "net 1"]
     assert len(listed(max_results=3)) == 3
     assert listed(experiment_ids=["99"]) == []
-    frame = millstream.search_logged_models()
+    frame: Any = millstream.search_logged_models()
     assert set(frame["name"]) == {f"net {number}" for number in range(4)}
     assert {"model_id", "metrics", "params", "tags", "status", "artifact_location"} <= set(frame.columns)
 

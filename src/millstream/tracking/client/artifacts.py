@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -210,8 +211,8 @@ class ArtifactCalls(Calls):
 
 
 def _pattern(artifact_file: str) -> str:
-    """A part of the tag that names the table; where its name cannot stand in a filter, a part of that."""
-    return max(artifact_file.split("'"), key=len)
+    """The longest part of a file's name that reads the same in a filter, in a pattern and in JSON."""
+    return max(re.split(r"[^A-Za-z0-9./ \-]", artifact_file), key=len)
 
 
 def _fact(run: Run, column: str) -> Any:
