@@ -63,15 +63,25 @@ class Server(uvicorn.Server):
         """Ten times a second."""
         if counter % 50 == 0:
             close_idle_heads(self.server_state.connections, asyncio.get_running_loop().time())
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            self.should_exit = True
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the server with status 0, once it has ended; either of them again ends it at once."""
+        """SIGINT and SIGTERM end the server with status 0, once it has ended; either of them again ends it at once.
+
+        A worker leaves SIGINT, which a terminal sends to all of its processes, to the process that started it.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        interrupted = signal.SIG_IGN if multiprocessing.parent_process() is not None else self.handle_exit
+        before = {
+            signal.SIGINT: signal.signal(signal.SIGINT, interrupted),
+            signal.SIGTERM: signal.signal(signal.SIGTERM, self.handle_exit),
+        }
         try:
             yield
         finally:
@@ -238,6 +248,7 @@ class _Workers:
 def _work(
     config: ServerConfig, listening: socket.socket, ready: Connection, counters: tuple[Path, int, int]
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure(debug=config.debug)
     with listening:
         _serve_one(config, listening, lambda: ready.send(True), counters)
