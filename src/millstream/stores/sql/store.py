@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from millstream.errors import MillstreamError, NotSupported
 from millstream.operations import OWNER, CreateRun, Operation, Principal
 from millstream.stores.contract import Store
-from millstream.stores.sql import experiments, garbage, history, imports, inputs, leases, logged_models, runs
+from millstream.stores.sql import experiments, garbage, history, imports, inputs, leases, logged_models, runs, search
 from millstream.stores.sql.database import Database, explain
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.logging import LOGGING, log
@@ -22,7 +22,7 @@ from millstream.stores.sql.writer import Done, Outcome, Queued, Writer
 A = TypeVar("A")
 
 # Importing a module enters what it executes into the table.
-_DOMAINS = (experiments, garbage, history, imports, inputs, leases, logged_models, runs)
+_DOMAINS = (experiments, garbage, history, imports, inputs, leases, logged_models, runs, search)
 
 # Kinds of operations of which many are carried out at once: each answers, or returns the error it is answered with.
 _BULK: dict[type[Operation[Any]], Callable[[Transaction, Any], Sequence[Any]]] = {
