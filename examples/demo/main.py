@@ -85,10 +85,17 @@ def compare(experiment: str, metric: str, ascending: bool, columns: list[str]) -
         table.add_column(heading, justify="left" if heading == "run" else "right")
     for _, run in found.iterrows():
         cells = [run.get(f"params.{name}", run.get(f"metrics.{name}")) for name in columns]
-        table.add_row(run["tags.mlflow.runName"], *("" if cell is None or cell != cell else str(cell) for cell in cells),
+        table.add_row(run["tags.mlflow.runName"], *map(shown, cells),
                       f"{run[f'metrics.{metric}']:.4f}")
     console.print(table)
     return str(found.iloc[0]["run_id"])
+
+
+def shown(cell: object) -> str:
+    """A parameter as it is, a metric with four digits, nothing for what is not there."""
+    if isinstance(cell, float):
+        return "" if cell != cell else f"{cell:.4f}"
+    return "" if cell is None else str(cell)
 
 
 def read_back(run_id: str, metric: str, figure: str) -> None:
@@ -100,7 +107,7 @@ def read_back(run_id: str, metric: str, figure: str) -> None:
     inputs = ", ".join(f"{used.dataset.name} ({used.dataset.digest})" for used in
                        client.get_run(run.data.tags["mlflow.parentRunId"]).inputs.dataset_inputs)
     console.print(f"  best: [bold]{run.info.run_name}[/bold], {metric} = {run.data.metrics[metric]:.4f} after "
-                  f"{len(history)} point(s), data {inputs}")
+                  f"{len(history)} point(s), data {inputs}", soft_wrap=True)
     console.print(f"  fetched back: {figure}, {Path(picture).stat().st_size:,} bytes\n")
 
 
@@ -112,6 +119,7 @@ def main() -> None:
     options = parser.parse_args()
     with server(options.folder.absolute(), free_port(options.port)) as address:
         mlflow.set_tracking_uri(address)
+        mlflow.environment_variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
         console.print(f"server ready at {address}, store in {options.folder}\n")
         began = time.perf_counter()
         training.train()

@@ -64,7 +64,7 @@ def classify_digits() -> None:
                 network = MLPClassifier((width,), learning_rate_init=0.01, random_state=SEED)
                 scale = StandardScaler().fit(split.train_x)
                 for epoch in range(30):
-                    network.partial_fit(scale.transform(split.train_x), split.train_y, classes)
+                    network.partial_fit(scale.transform(split.train_x), split.train_y, classes=classes)
                     mlflow.log_metric("loss", network.loss_, step=epoch)
                     mlflow.log_metric("accuracy", network.score(scale.transform(split.test_x), split.test_y), step=epoch)
                 _report_classes(split, network.predict(scale.transform(split.test_x)))
