@@ -14,7 +14,7 @@ from typing import Any
 
 from millstream.errors import InvalidValue
 from millstream.models.schema import ColSpec, Schema, TensorSpec
-from millstream.models.types import AnyType, Array, ColumnType, DataType, Object, Property
+from millstream.models.types import AnyType, Array, ColumnType, DataType, Map, Object, Property, SparkMLVector
 
 NUMPY_TYPES = {
     "bool": DataType.boolean,
@@ -45,7 +45,8 @@ def infer_schema(data: Any) -> Schema:
     if _is(data, "polars", "DataFrame"):
         return _of_columns([(name, data[name]) for name in data.columns], polars_column)
     if _is(data, "pyspark", "DataFrame"):
-        return Schema([ColSpec(spark_column(field.dataType, field.name), field.name) for field in data.schema.fields])
+        columns = data.schema.jsonValue()["fields"]
+        return Schema([ColSpec(spark_column(column["type"], column["name"]), column["name"]) for column in columns])
     if _is(data, "numpy", "ndarray") or _is(data, "scipy", "csr_matrix", "csc_matrix", "csr_array", "csc_array"):
         return Schema([tensor_spec(data)])
     if isinstance(data, dict):
@@ -194,33 +195,32 @@ def arrow_type(dtype: Any) -> ColumnType:
     raise UnknownType(f"no schema has a type for {dtype}")
 
 
-def spark_column(dtype: Any, name: str) -> ColumnType:
-    """The type for values of a Spark type. Raises InvalidValue, which names the column, for one that has none."""
+def spark_column(described: Any, name: str) -> ColumnType:
+    """The type for values of a Spark or Delta type, given as in the JSON form of their schemas.
+
+    Raises InvalidValue, which names the column, for one that has none.
+    """
     simple = {
-        "ByteType": DataType.integer, "ShortType": DataType.integer, "IntegerType": DataType.integer,
-        "LongType": DataType.long, "FloatType": DataType.float, "DoubleType": DataType.double,
-        "StringType": DataType.string, "BinaryType": DataType.binary, "BooleanType": DataType.boolean,
-        "DateType": DataType.datetime, "TimestampType": DataType.datetime, "TimestampNTZType": DataType.datetime,
+        "byte": DataType.integer, "short": DataType.integer, "integer": DataType.integer, "long": DataType.long,
+        "float": DataType.float, "double": DataType.double, "string": DataType.string, "binary": DataType.binary,
+        "boolean": DataType.boolean, "date": DataType.datetime, "timestamp": DataType.datetime,
+        "timestamp_ntz": DataType.datetime,
     }
-    kind = type(dtype).__name__
-    if kind in simple:
-        return simple[kind]
-    if kind == "ArrayType":
-        return Array(spark_column(dtype.elementType, name))
-    if kind == "StructType":
+    if isinstance(described, str):
+        if described in simple:
+            return simple[described]
+    elif described["type"] == "array":
+        return Array(spark_column(described["elementType"], name))
+    elif described["type"] == "struct":
         return Object([
-            Property(part.name, spark_column(part.dataType, f"{name}.{part.name}"), not part.nullable)
-            for part in dtype.fields
+            Property(part["name"], spark_column(part["type"], f"{name}.{part['name']}"), not part["nullable"])
+            for part in described["fields"]
         ])
-    if kind == "VectorUDT":
-        from millstream.models.types import SparkMLVector
-
+    elif described["type"] == "map" and described["keyType"] == "string":
+        return Map(spark_column(described["valueType"], name))
+    elif described["type"] == "udt" and str(described.get("class", "")).endswith(".VectorUDT"):
         return SparkMLVector()
-    if kind == "MapType" and type(dtype.keyType).__name__ == "StringType":
-        from millstream.models.types import Map
-
-        return Map(spark_column(dtype.valueType, name))
-    raise UnknownType(f"no schema has a type for the column {name!r} of Spark's {kind}")
+    raise UnknownType(f"no schema has a type for the column {name!r} of Spark's {described}")
 
 
 def _is(data: Any, package: str, *names: str) -> bool:
