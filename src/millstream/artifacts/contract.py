@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from millstream.artifacts import paths
 from millstream.entities import FileInfo
 from millstream.errors import ArtifactNotFound, IntegrityError, InvalidValue, NotSupported
 
@@ -225,6 +227,7 @@ class ArtifactStore(abc.ABC):
 
     def local_path(self, path: str = "") -> str | None:
         """Where a file or folder lies on this machine, for reading; None when it does not."""
+        paths.check_folder(path)
         return None
 
     def presign_download(self, path: str, seconds: int) -> Presigned:
@@ -314,19 +317,27 @@ class _Verified:
 
 def _verified(chunks: Iterable[bytes], size: int | None, sha256: str | None) -> Iterator[bytes]:
     seen, digest = 0, hashlib.sha256() if sha256 else None
+    # The last chunk is given only when everything is known to be right: over a network, a receiver that has got all
+    # the bytes it was told of keeps them, whatever happens to the sender afterwards.
+    held = b""
     for chunk in chunks:
         seen += len(chunk)
         if size is not None and seen > size:
             raise InvalidValue(f"the content is longer than the {size} bytes announced")
         if digest:
             digest.update(chunk)
-        yield chunk
+        if chunk:
+            if held:
+                yield held
+            held = chunk
     if size is not None and seen != size:
         raise InvalidValue(f"the content ended after {seen} of {size} bytes", hint="send it again")
     if digest and digest.hexdigest() != (sha256 or "").lower():
         raise IntegrityError(
             f"the content has the SHA-256 {digest.hexdigest()}, announced was {sha256}", hint="send it again"
         )
+    if held:
+        yield held
 
 
 def beginning(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
@@ -343,6 +354,13 @@ def check_range(offset: int, length: int | None) -> None:
     """Raises InvalidValue for a range that begins before the file or has a negative length."""
     if offset < 0 or (length is not None and length < 0):
         raise InvalidValue.of("offset" if offset < 0 else "length", offset if offset < 0 else length, "below zero")
+
+
+def local_size(local_file: str | Path) -> int:
+    """The size of a file on this machine, in bytes. Raises InvalidValue when there is none."""
+    if not os.path.isfile(local_file):
+        raise InvalidValue.of("local_path", str(local_file), "no such file", hint="check the path")
+    return os.path.getsize(local_file)
 
 
 def not_found(path: str, uri: str) -> ArtifactNotFound:

@@ -71,6 +71,11 @@ class FileSystemStore(ArtifactStore):
                 entries = self._fs.ls(self._at(path), detail=True, refresh=True)
         except ArtifactNotFound:
             return []
+        if len(entries) == 1 and posixpath.basename(entries[0]["name"]) == posixpath.basename(path):
+            # Some list a file as if it were in a folder of its name.
+            with self._calls(path):
+                if self._fs.info(self._at(path))["type"] == "file":
+                    return []
         found = []
         for entry in entries:
             name = posixpath.basename(entry["name"].rstrip("/"))
@@ -135,8 +140,11 @@ class FileSystemStore(ArtifactStore):
 
     def remove(self, path: str) -> None:
         path = paths.check(path)
-        with self._calls(path):
-            self._fs.rm(self._at(path), recursive=self.stat(path).is_dir)
+        if self.stat(path).is_dir:
+            self._remove_folder(path)
+        else:
+            with self._calls(path):
+                self._fs.rm_file(self._at(path))
         while path := posixpath.dirname(path):
             try:
                 # Not every file system refuses to remove a folder that is not empty.
@@ -146,6 +154,17 @@ class FileSystemStore(ArtifactStore):
                     self._fs.rmdir(self._at(path))
             except MillstreamError:
                 return
+
+    def _remove_folder(self, path: str) -> None:
+        with self._calls(path):
+            # fsspec's own recursive calls take names for patterns.
+            for entry in self._fs.ls(self._at(path), detail=True, refresh=True):
+                name = posixpath.basename(entry["name"].rstrip("/"))
+                if entry["type"] == "directory":
+                    self._remove_folder(paths.join(path, name))
+                else:
+                    self._fs.rm_file(f"{self._at(path)}/{name}")
+            self._fs.rmdir(self._at(path))
 
     def _read(self, path: str, offset: int, end: int) -> Iterator[bytes]:
         if offset >= end:
@@ -167,12 +186,22 @@ class FileSystemStore(ArtifactStore):
 
     def _replace(self, partial: str, target: str) -> None:
         try:
-            self._fs.mv(partial, target)
+            self._move(partial, target)
         except OSError:
             if not self._fs.exists(target):
                 raise
             self._fs.rm_file(target)
+            self._move(partial, target)
+
+    def _move(self, partial: str, target: str) -> None:
+        from fsspec import AbstractFileSystem
+
+        if type(self._fs).mv is not AbstractFileSystem.mv:
             self._fs.mv(partial, target)
+        else:
+            # The mv that all inherit copies as well, and takes names for patterns.
+            self._fs.cp_file(partial, target)
+            self._fs.rm_file(partial)
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root or "/"

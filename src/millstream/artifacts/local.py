@@ -38,6 +38,7 @@ from millstream.artifacts.contract import (
     Parts,
     Uploads,
     check_range,
+    local_size,
     not_found,
     verified,
 )
@@ -127,6 +128,8 @@ class LocalStore(MultipartStore):
         return self._place(paths.check(path), fill)
 
     def upload(self, local_file: str | Path, path: str, *, advance: Advance | None = None) -> None:
+        local_size(local_file)
+
         def fill(file: int) -> None:
             with open(local_file, "rb") as source, self._disk(path):
                 copy_range(source.fileno(), file, advance)

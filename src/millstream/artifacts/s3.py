@@ -135,7 +135,10 @@ class S3Store(ObjectStore, MultipartStore):
             for part in sorted(parts, key=lambda part: part.number)
         )
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        answer = self._call("POST", path, {"uploadId": upload_id}, body=body, payload=hashlib.sha256(body).hexdigest())
+        digest = hashlib.sha256(body).hexdigest()
+        # To complete what is not open is an internal error to Ceph, which would be tried again and again.
+        self._call("GET", path, {"uploadId": upload_id, "max-parts": "1"})
+        answer = self._call("POST", path, {"uploadId": upload_id}, body=body, payload=digest)
         # S3 may say 200 while it still assembles the file, and the error afterwards.
         if (error := _described(500, answer.data)) is not None:
             raise error

@@ -59,6 +59,7 @@ import msgspec
 from millstream import settings
 from millstream.artifacts import paths
 from millstream.artifacts.contract import (
+    WHOLE_BYTES,
     Content,
     FileInfos,
     FileStat,
@@ -193,7 +194,7 @@ class ServedStore(MultipartStore):
         checked = verified(chunks, size, sha256)
         headers = {"Content-Type": "application/octet-stream"}
         body: Any = checked
-        if size is None:
+        if size is None or size <= WHOLE_BYTES:
             first, rest = beginning(iter(checked))
             body = first if rest is None else itertools.chain([first], rest)
             if rest is None:
@@ -364,7 +365,8 @@ def _content(answer: Response, offset: int, length: int | None) -> Content:
     etag = headers.get("ETag")
     return Content(
         chunks, file_size=int(said) if said.isdigit() else None,
-        etag=None if etag is None or etag.startswith("W/") else etag, sha256=digest_from_header(headers.get("Repr-Digest")),
+        etag=None if etag is None or etag.startswith("W/") else etag,
+        sha256=digest_from_header(headers.get("Repr-Digest")),
     )
 
 

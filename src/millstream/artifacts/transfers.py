@@ -32,6 +32,7 @@ from millstream.artifacts.contract import (
     MultipartStore,
     Part,
     Upload,
+    local_size,
 )
 from millstream.artifacts.partial import Partial
 from millstream.artifacts.progress import progress
@@ -80,7 +81,7 @@ class FileSlice:
 def upload(store: ArtifactStore, local_file: str | Path, path: str, *, advance: Advance | None = None) -> None:
     """See :meth:`ArtifactStore.upload`."""
     path = paths.check(path)
-    size = _size_of(local_file)
+    size = local_size(local_file)
     with progress("upload", os.path.basename(path), size, advance) as moved:
         if isinstance(store, MultipartStore) and size >= max(1, settings.MULTIPART_UPLOAD_MINIMUM_FILE_SIZE.get()):
             with contextlib.suppress(NotSupported):
@@ -372,9 +373,3 @@ def _local_files(folder: str, prefix: str, above: frozenset[tuple[int, int]]) ->
             yield from _local_files(entry.path, name, above | {here})
         elif entry.is_file():
             yield entry.path, name
-
-
-def _size_of(local_file: str | Path) -> int:
-    if not os.path.isfile(local_file):
-        raise InvalidValue.of("local_path", str(local_file), "no such file", hint="check the path")
-    return os.path.getsize(local_file)

@@ -193,7 +193,8 @@ class Transport:
                 if raw.status < 300:
                     return Response(raw)
                 error, wait = self._error(method, raw, stream), _retry_after(raw.headers)
-                again = raw.status in _REFUSED_FOR_NOW or (repeatable and raw.status in _LOST_ON_THE_WAY)
+                passing = raw.status in _LOST_ON_THE_WAY or isinstance(error, errors.StoreUnavailable)
+                again = raw.status in _REFUSED_FOR_NOW or (repeatable and passing)
             if not again or left <= 0:
                 self._fail(error, tried, time.monotonic() - began)
             left -= 1
@@ -394,7 +395,7 @@ def _cause(error: BaseException) -> str:
             return "connection refused"
         if isinstance(last, wire.NameResolutionError):
             return "its name is not known"
-        if isinstance(last, wire.ConnectTimeoutError):
+        if isinstance(last, wire.ConnectTimeoutError) and not isinstance(last, wire.NewConnectionError):
             return "no connection in time"
         if isinstance(last, (wire.ReadTimeoutError, TimeoutError)):
             return "no answer in time"
