@@ -65,10 +65,10 @@ class Place:
 
     def gc(self, *words: str, status: int = 0) -> dict[str, Any]:
         """What `millstream gc --json` says."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "MILLSTREAM_"))}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "MILLSTREAM_"))}
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "millstream", "gc", "--json", "--tracking-uri", self.uri, *words],
-            cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
+            cwd=self.folder, env=clean, capture_output=True, text=True, check=False,
         )
         assert done.returncode == status, done.stderr
         self.said = done.stderr.splitlines()
@@ -95,7 +95,7 @@ def test_a_dry_run_tells_bytes_and_removes_nothing(place: Place) -> None:
     assert place.said == ["removed 0 experiments, 1 run, 0 logged models; 2 files, 10 B"]
     with pytest.raises(RunNotFound):
         place.store.execute(GetRun(gone))
-    assert list((place.folder / "mlruns" / "0" / gone).rglob("*")) in ([], [place.folder / "mlruns" / "0" / gone / "artifacts"])
+    assert [path for path in (place.folder / "mlruns" / "0" / gone).rglob("*") if path.is_file()] == []
     assert place.files_of(kept) == ["a"]
     assert place.gc()["items"] == []
 
@@ -111,9 +111,10 @@ def test_an_experiment_goes_with_all_that_is_in_it(place: Place) -> None:
     report = place.gc("--experiment-ids", experiment)
     assert report["removed"] == {"experiment": 1, "run": 1, "logged_model": 1}
     assert report["bytes"] == 10
-    for operation in (GetExperiment(experiment), GetRun(run)):
-        with pytest.raises((ExperimentNotFound, RunNotFound)):
-            place.store.execute(operation)
+    with pytest.raises(ExperimentNotFound):
+        place.store.execute(GetExperiment(experiment))
+    with pytest.raises(RunNotFound):
+        place.store.execute(GetRun(run))
     # A run that was moved away keeps its files where they lie: in the folder of the experiment that is gone.
     assert place.files_of(moved) == ["kept"]
 

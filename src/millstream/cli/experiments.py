@@ -68,7 +68,7 @@ def search(
         while max_results is None or len(found) < max_results:
             page = store.execute(SearchExperiments(
                 max_results=min(_PAGE, max_results - len(found)) if max_results else _PAGE, page_token=token,
-                filter=filter_string, view_type=VIEWS[view.lower()],
+                filter=filter_string, order_by=["creation_time ASC", "experiment_id ASC"], view_type=VIEWS[view.lower()],
             ))
             found += page.experiments
             token = page.next_page_token
