@@ -89,8 +89,11 @@ def active_model_id() -> str | None:
     return local.model_id if local.model_is_chosen else settings.ACTIVE_MODEL_ID.get()
 
 
-def push(run: Run, uri: str, *, sample: bool, first_sample: int = 0) -> ActiveRun:
-    """Make ``run`` the innermost run of this thread, beat for it, and find out what is not known of it yet."""
+def push(run: Run, uri: str, *, sample: bool, first_sample: int = 0, is_known: bool = False) -> ActiveRun:
+    """Make ``run`` the innermost run of this thread, beat for it, and find out what is not known of it yet.
+
+    ``sample`` says whether to log system metrics, at the steps from ``first_sample`` on.
+    """
     made = ActiveRun(run.info, run.data, run.inputs, run.outputs)
     keeper = recorder.begin(uri, run)
     keeper.log.start_beat()
@@ -102,7 +105,8 @@ def push(run: Run, uri: str, *, sample: bool, first_sample: int = 0) -> ActiveRu
     _everywhere[id(live)] = (live, local.stack)
     local.stack.append(live)
     local.refresh()
-    late.find_out(keeper)
+    if not is_known:
+        late.find_out(keeper)
     return made
 
 

@@ -9,6 +9,7 @@ tag ``millstream.environment.<digest>``, the environment as JSON. ``CAPTURE_ENVI
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
@@ -69,8 +70,11 @@ class _Late:
                 except Exception as error:
                     logger.debug("the run %s keeps without some tags: %r", asked.run_id, error)
 
+    def fresh(self) -> bool:
+        return time.monotonic() - self.asked_at < _REMEMBERED_SECONDS
+
     def tell(self, asked: _Asked) -> None:
-        if time.monotonic() - self.asked_at >= _REMEMBERED_SECONDS:
+        if not self.fresh():
             from millstream.tracking.context import collect_late_tags
 
             self.tags = collect_late_tags()
@@ -92,6 +96,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_late.begin)
 
 
+def known(store_uri: str, experiment_id: str) -> dict[str, str] | None:
+    """The tags that an earlier run of this process has found out a moment ago: a new one can begin with them.
+
+    None when they have to be asked for: :func:`find_out`.
+    """
+    if not _late.fresh():
+        return None
+    if not settings.CAPTURE_ENVIRONMENT.get():
+        return dict(_late.tags)
+    digest = environment()[0]
+    return {**_late.tags, ENVIRONMENT: digest} if (store_uri, experiment_id, digest) in _late.sent else None
+
+
 def find_out(keeper: Recorder) -> None:
     """Send what takes longer to know about a run, from a thread, soon."""
     _late.ask(_Asked(keeper.store, keeper.run_id, keeper.experiment_id))
@@ -104,6 +121,7 @@ def wait(seconds: float = _EXIT_SECONDS) -> None:
         thread.join(seconds)
 
 
+@functools.cache
 def environment() -> tuple[str, str]:
     """Digest and JSON text of this process's environment, the same on every machine that is set up alike."""
     import hashlib

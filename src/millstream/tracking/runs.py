@@ -10,7 +10,7 @@ from millstream.entities import LifecycleStage, Run, RunTag
 from millstream.errors import InvalidState, InvalidValue
 from millstream.operations import CreateRun, DeleteMetric, GetRun, UpdateRun
 from millstream.operations.limits import check_run_id
-from millstream.tracking import checks, context, recorder, stores
+from millstream.tracking import checks, context, late, recorder, stores
 from millstream.tracking.active import ActiveRun, end_top, local, push
 from millstream.tracking.batches import in_batches
 from millstream.tracking.client import MlflowClient
@@ -61,7 +61,10 @@ def start_run(
     parent = _parent(uri, nested, parent_run_id)
     if parent:
         texts[MLFLOW_PARENT_RUN_ID] = parent
-    return push(_create(uri, experiment_id, run_name, texts), uri, sample=sample)
+    experiment = str(experiment_id) if experiment_id is not None else experiment_of_new_runs(uri)
+    known = late.known(uri, experiment)
+    run = _create(uri, experiment, run_name, {**(known or {}), **texts})
+    return push(run, uri, sample=sample, is_known=known is not None)
 
 
 def _run_of_environment() -> str | None:
@@ -72,8 +75,7 @@ def _run_of_environment() -> str | None:
     return run_id
 
 
-def _create(uri: str, experiment_id: str | None, run_name: str | None, texts: dict[str, str]) -> Run:
-    experiment = str(experiment_id) if experiment_id is not None else experiment_of_new_runs(uri)
+def _create(uri: str, experiment: str, run_name: str | None, texts: dict[str, str]) -> Run:
     # A name that is given beats one among the tags.
     name = run_name or texts.pop(MLFLOW_RUN_NAME, None)
     texts.pop(MLFLOW_RUN_NAME, None)
