@@ -302,7 +302,8 @@ def test_children_log_to_files_of_their_own(tmp_path: Path, box: Path, way: str)
     uri = str(tmp_path / "runs")
     with open_store(uri) as store:
         run_id = new_run(store)
-        finished = subprocess.run([sys.executable, program, uri, run_id, way], capture_output=True, text=True, timeout=120)
+        command = [sys.executable, program, uri, run_id, way]
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert (finished.returncode, finished.stderr) == (0, "")
         assert points(store, run_id) == expected(2000)
         for number in range(4):

@@ -20,6 +20,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from millstream import settings
 from millstream.errors import Conflict, InvalidValue, MillstreamError, StoreUnavailable
+from millstream.stores.sql.forks import TRANSACTION, inherit
 
 # How long a SQLite connection waits for another process's transaction before it gives up.
 BUSY_SECONDS = 120.0
@@ -89,6 +90,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._prepare_sqlite)
             event.listen(self.engine, "begin", self._begin_sqlite)
+        inherit(self)
 
     def _prepare_sqlite(self, connection: sqlite3.Connection, _record: object) -> None:
         run = connection.execute
@@ -110,7 +112,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the database. Raises StoreUnavailable when there is none to be had."""
-        with _explained(self), self.engine.connect() as connection, connection.begin():
+        with _explained(self), TRANSACTION, self.engine.connect() as connection, connection.begin():
             if not self.is_sqlite:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
@@ -118,14 +120,20 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, and never was when it raises."""
-        with _explained(self), self.engine.connect() as connection:
+        with _explained(self), TRANSACTION, self.engine.connect() as connection:
             connection = connection.execution_options(millstream_writes=True)
             with connection.begin():
                 yield connection
 
     def close(self) -> None:
         """Release every connection; SQLite's log is folded into the file when the last process leaves."""
-        self.engine.dispose()
+        with TRANSACTION:
+            self.engine.dispose()
+
+    def after_fork(self) -> None:
+        """Let go of the parent's connections: SQLite's are closed here, sockets to PostgreSQL are the parent's."""
+        if not self.in_memory:
+            self.engine.dispose(close=self.is_sqlite)
 
 
 @contextlib.contextmanager

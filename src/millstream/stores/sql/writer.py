@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from millstream.errors import MillstreamError, StoreUnavailable
 from millstream.operations import Operation, Principal
+from millstream.stores.sql.forks import inherit
 
 Done = Callable[[Any, "BaseException | None"], None]
 # How many operations one transaction takes at most: bounds the wait of the first of them.
@@ -38,10 +39,15 @@ class Writer:
 
     def __init__(self, commit: Callable[[list[Queued]], list[Outcome]]) -> None:
         self._commit = commit
+        self._closed = False
+        self.after_fork()
+        inherit(self)
+
+    def after_fork(self) -> None:
+        """A child has no thread, and what has queued is the parent's to write."""
         self._queue: deque[Queued] = deque()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closed = False
 
     def submit(self, operation: Operation[Any], principal: Principal, on_done: Done) -> None:
         """Queue a write; ``on_done(answer, error)`` is called in the writer's thread after the commit.
