@@ -14,7 +14,7 @@ from millstream.artifacts.local import LocalStore
 from millstream.artifacts.uris import artifact_store
 from millstream.server.config import ServerConfig
 from millstream.testing.artifacts import ArtifactStoreConformance, MultipartConformance
-from tests.servers import inside
+from tests.servers import azurite, inside
 from tests.servers.ceph import S3Server
 from tests.servers.processes import Process, free_port, listens, wait_until
 
@@ -46,6 +46,26 @@ class TestS3(MultipartConformance):
     def store(self, s3_root: str) -> Iterator[ArtifactStore]:
         with artifact_store(s3_root) as store:
             yield store
+
+
+class TestAzure(MultipartConformance):
+    @pytest.fixture
+    def store(self, azure: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ArtifactStore]:
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string(azure))
+        root = f"wasbs://artifacts@{azurite.ACCOUNT}.blob.core.windows.net/{uuid.uuid4().hex}/root"
+        with artifact_store(root) as store:
+            yield store
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an Azure account with an empty container ``artifacts``."""
+    command = azurite.program()
+    if command is None:
+        pytest.skip("Azure's emulator comes from npm, which this machine does not have")
+    with azurite.running(tmp_path_factory.mktemp("azurite"), command) as endpoint:
+        azurite.create_container(endpoint, "artifacts")
+        yield endpoint
 
 
 class TestMemory(ArtifactStoreConformance):

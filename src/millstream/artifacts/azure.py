@@ -64,7 +64,7 @@ class AzureStore(ObjectStore, MultipartStore):
     def write_part(
         self, path: str, upload_id: str, number: int, chunks: Iterable[bytes], size: int, *, sha256: str | None = None
     ) -> Part:
-        block = _block(upload_id, number, sha256)
+        block = _block(path, upload_id, number, sha256)
         self._call(
             "PUT", path, {"comp": "block", "blockid": _encoded(block)}, headers={"Content-Length": str(size)},
             body=verified(chunks, size, sha256),
@@ -73,7 +73,7 @@ class AzureStore(ObjectStore, MultipartStore):
 
     def complete_upload(self, path: str, upload_id: str, parts: Parts, *, sha256: str | None = None) -> None:
         # Parts that went up by a presigned address bring no name of their block with them.
-        named = [part.etag if _BLOCK.fullmatch(part.etag) else _block(upload_id, part.number, None)
+        named = [part.etag if _BLOCK.fullmatch(part.etag) else _block(path, upload_id, part.number, None)
                  for part in sorted(parts, key=lambda part: part.number)]
         listed = "".join(f"<Latest>{_encoded(name)}</Latest>" for name in named)
         self._call(
@@ -88,8 +88,8 @@ class AzureStore(ObjectStore, MultipartStore):
         return 0  # the service does, after a week
 
     def presign_part(self, path: str, upload_id: str, number: int, seconds: int) -> Presigned:
-        signed = self._presign("PUT", path, seconds).url
-        return Presigned(f"{signed}&comp=block&blockid={quote(_encoded(_block(upload_id, number, None)), safe='')}")
+        block = quote(_encoded(_block(path, upload_id, number, None)), safe="")
+        return Presigned(f"{self._presign('PUT', path, seconds).url}&comp=block&blockid={block}")
 
     def close(self) -> None:
         self._http.close()
@@ -137,9 +137,10 @@ def _connection(text: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in text.split(";") if "=" in pair)
 
 
-def _block(upload_id: str, number: int, sha256: str | None) -> str:
+def _block(path: str, upload_id: str, number: int, sha256: str | None) -> str:
+    paths.check(path)
     if not _UPLOAD.fullmatch(upload_id):
-        raise ArtifactNotFound(f"no upload '{upload_id}' is open", hint="begin a new one")
+        raise ArtifactNotFound(f"no upload '{upload_id}' of '{path}' is open", hint="begin a new one")
     digest = _UNKNOWN_DIGEST
     if sha256:
         digest = base64.urlsafe_b64encode(bytes.fromhex(sha256)).decode().rstrip("=")

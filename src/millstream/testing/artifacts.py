@@ -26,29 +26,136 @@ MIB = 1 << 20
 PART = 5 * MIB
 
 ORDINARY_PATHS = [
-    "a", "model/MLmodel", "deep/er/and/deeper/file.bin", "with space.txt", "100% done.txt", "100%", "%", "5%z",
-    "a=b+c@d&e.txt", "brackets (1) [2] {3}.txt", "über/naïve café.txt", "模型/数据.bin", "emoji 🎉.txt", ".hidden",
-    "...", "..a", "a..b/c..", "~tilde", "quote'.txt", "comma,semi.txt", "dollar$.txt", "noon 12:30.log",
-    "under_score-dash.tar.gz", "x" * 200,
+    "a",
+    "model/MLmodel",
+    "deep/er/and/deeper/file.bin",
+    "with space.txt",
+    "100% done.txt",
+    "100%",
+    "%",
+    "5%z",
+    "a=b+c@d&e.txt",
+    "brackets (1) [2] {3}.txt",
+    "über/naïve café.txt",
+    "模型/数据.bin",
+    "emoji 🎉.txt",
+    ".hidden",
+    "...",
+    "..a",
+    "a..b/c..",
+    "~tilde",
+    "quote'.txt",
+    "comma,semi.txt",
+    "dollar$.txt",
+    "noon 12:30.log",
+    "under_score-dash.tar.gz",
+    "x" * 200,
 ]
 
 # Every way out of a root that was published against MLflow, and their kin.
 REFUSED_PATHS = [
-    "..", ".", "../", "../a", "../../etc/passwd", "a/..", "a/../b", "a/../../b", "./a", "a/.", "a/./b",
+    "..",
+    ".",
+    "../",
+    "../a",
+    "../../etc/passwd",
+    "a/..",
+    "a/../b",
+    "a/../../b",
+    "./a",
+    "a/.",
+    "a/./b",
     "a/../../../../../../../../etc/passwd",
-    "/", "//", "/etc/passwd", "//etc/passwd", "//proc/self/root", "///a", "a//b", "a/", "a//", " /../a",
-    "\\", "..\\", "..\\..\\windows\\win.ini", "a\\b", "a\\..\\b", "\\\\host\\share", "/\\a", "\\etc",
-    "C:", "C:\\Windows", "C:/Windows", "c:a", "Z:/",
-    "file:/etc/passwd", "file:///etc/passwd", "file://host/etc", "dbfs:/a", "s3://bucket/key", "http://host/a",
-    "runs:/0/a", "models:/m/1", "mlflow-artifacts:/a", "local:/etc/passwd", "file:",
-    "%2e%2e", "%2e%2e/a", "%2E%2E%2Fa", "..%2fa", "..%2Fetc%2Fpasswd", "%2fetc%2fpasswd", "a%2f..%2fb", "%5c", "..%5ca",
-    "%252e%252e%252f", "%252e%252e/a", "%25%32%65", "%00", "a%00b", "%0a", "%3f", "%23", "%3b", "%c0%ae%c0%ae/a",
-    "%u002e%u002e/a", "a%20b", "%25",
-    "a\0b", "\0", "a\nb", "a\rb", "a\tb", "\x7f", "a\x85b", "a\u2028b", "a\x1b[31m",
-    "a;b", ";", "a;/../b", "..;/a", "a?b", "?", "a#b", "#", "a#/../b", "a?/../b", "?path=/etc/passwd",
-    "\uff0e\uff0e/a", "\u2025/a", "\uff0e", "a\uff0fb", "a\uff3cb", "\u2024\u2024/a", "\ufe52\ufe52/a",
-    "\ud800", "a/\udcff", "x" * 256, "é" * 128, "/".join(["a"] * 3000),
-    ".millstream-" + "0" * 32 + ".part", "a/.millstream-" + "f" * 32 + ".part/data",
+    "/",
+    "//",
+    "/etc/passwd",
+    "//etc/passwd",
+    "//proc/self/root",
+    "///a",
+    "a//b",
+    "a/",
+    "a//",
+    " /../a",
+    "\\",
+    "..\\",
+    "..\\..\\windows\\win.ini",
+    "a\\b",
+    "a\\..\\b",
+    "\\\\host\\share",
+    "/\\a",
+    "\\etc",
+    "C:",
+    "C:\\Windows",
+    "C:/Windows",
+    "c:a",
+    "Z:/",
+    "file:/etc/passwd",
+    "file:///etc/passwd",
+    "file://host/etc",
+    "dbfs:/a",
+    "s3://bucket/key",
+    "http://host/a",
+    "runs:/0/a",
+    "models:/m/1",
+    "mlflow-artifacts:/a",
+    "local:/etc/passwd",
+    "file:",
+    "%2e%2e",
+    "%2e%2e/a",
+    "%2E%2E%2Fa",
+    "..%2fa",
+    "..%2Fetc%2Fpasswd",
+    "%2fetc%2fpasswd",
+    "a%2f..%2fb",
+    "%5c",
+    "..%5ca",
+    "%252e%252e%252f",
+    "%252e%252e/a",
+    "%25%32%65",
+    "%00",
+    "a%00b",
+    "%0a",
+    "%3f",
+    "%23",
+    "%3b",
+    "%c0%ae%c0%ae/a",
+    "%u002e%u002e/a",
+    "a%20b",
+    "%25",
+    "a\0b",
+    "\0",
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "\x7f",
+    "a\x85b",
+    "a\u2028b",
+    "a\x1b[31m",
+    "a;b",
+    ";",
+    "a;/../b",
+    "..;/a",
+    "a?b",
+    "?",
+    "a#b",
+    "#",
+    "a#/../b",
+    "a?/../b",
+    "?path=/etc/passwd",
+    "\uff0e\uff0e/a",
+    "\u2025/a",
+    "\uff0e",
+    "a\uff0fb",
+    "a\uff3cb",
+    "\u2024\u2024/a",
+    "\ufe52\ufe52/a",
+    "\ud800",
+    "a/\udcff",
+    "x" * 256,
+    "é" * 128,
+    "/".join(["a"] * 3000),
+    ".millstream-" + "0" * 32 + ".part",
+    "a/.millstream-" + "f" * 32 + ".part/data",
 ]
 
 
@@ -77,8 +184,10 @@ class ArtifactStoreConformance:
     def small_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Files of a few megabytes move in parts, so that the tests need no large ones."""
         for name, value in {
-            "MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": 6 * MIB, "MULTIPART_UPLOAD_CHUNK_SIZE": PART,
-            "MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE": 6 * MIB, "MULTIPART_DOWNLOAD_CHUNK_SIZE": 4 * MIB,
+            "MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": 6 * MIB,
+            "MULTIPART_UPLOAD_CHUNK_SIZE": PART,
+            "MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE": 6 * MIB,
+            "MULTIPART_DOWNLOAD_CHUNK_SIZE": 4 * MIB,
             "TRANSFER_THREADS": 3,
         }.items():
             monkeypatch.setenv(f"MILLSTREAM_{name}", str(value))
@@ -107,19 +216,31 @@ class ArtifactStoreConformance:
         local.write_bytes(b"x")
         target = tmp_path / "target"
         calls: list[Callable[[str], object]] = [
-            store.list, lambda path: list(store.walk(path)), store.stat, store.open, store.remove, store.local_path,
-            store.total_bytes, lambda path: store.write(path, [b"x"]), lambda path: store.upload(local, path),
-            lambda path: store.download(path, target), lambda path: store.log_artifact(local, path),
-            lambda path: store.log_artifacts(tmp_path, path), lambda path: store.download_artifacts(path, target),
-            lambda path: store.presign_download(path, 60), lambda path: store.presign_upload(path, 60),
+            store.list,
+            lambda path: list(store.walk(path)),
+            store.stat,
+            store.open,
+            store.remove,
+            store.local_path,
+            store.total_bytes,
+            lambda path: store.write(path, [b"x"]),
+            lambda path: store.upload(local, path),
+            lambda path: store.download(path, target),
+            lambda path: store.log_artifact(local, path),
+            lambda path: store.log_artifacts(tmp_path, path),
+            lambda path: store.download_artifacts(path, target),
+            lambda path: store.presign_download(path, 60),
+            lambda path: store.presign_upload(path, 60),
         ]
         if isinstance(store, MultipartStore):
             upload = "0" * 32
             calls += [
-                lambda path: store.start_upload(path, size=1, part_size=1), store.list_uploads,
+                lambda path: store.start_upload(path, size=1, part_size=1),
+                store.list_uploads,
                 lambda path: store.write_part(path, upload, 1, [b"x"], 1),
                 lambda path: store.complete_upload(path, upload, [Part(1, "", 1)]),
-                lambda path: store.abort_upload(path, upload), lambda path: store.presign_part(path, upload, 1, 60),
+                lambda path: store.abort_upload(path, upload),
+                lambda path: store.presign_part(path, upload, 1, 60),
             ]
         store.write("kept", [b"kept"])
         for call in calls:
@@ -220,8 +341,12 @@ class ArtifactStoreConformance:
         reader = threading.Thread(target=look)
         reader.start()
         writers = [
-            threading.Thread(target=lambda v=version: [store.write("file", pieces(v[:100_000], v[100_000:]))  # type: ignore[misc]
-                                                       for _ in range(4)])
+            threading.Thread(
+                target=lambda v=version: [
+                    store.write("file", pieces(v[:100_000], v[100_000:]))  # type: ignore[misc]
+                    for _ in range(4)
+                ]
+            )
             for version in versions
         ]
         for writer in writers:
@@ -336,8 +461,11 @@ class ArtifactStoreConformance:
         assert {file.path: read(store, file.path) for file in store.walk()} == expected
         answer = store.download_artifacts("model", tmp_path / "down")
         assert answer == str(tmp_path / "down" / "model")
-        found = {str(path.relative_to(tmp_path / "down")): path.read_bytes()
-                 for path in (tmp_path / "down").rglob("*") if path.is_file()}
+        found = {
+            str(path.relative_to(tmp_path / "down")): path.read_bytes()
+            for path in (tmp_path / "down").rglob("*")
+            if path.is_file()
+        }
         assert found == expected
         store.log_artifact(folder / "sub", "again")
         assert read(store, "again/sub/b.bin") == b"b" * 1000
@@ -434,7 +562,7 @@ class MultipartConformance(ArtifactStoreConformance):
     def parts(self, big_file: Path) -> list[bytes]:
         """The parts of ``big_file``."""
         whole = big_file.read_bytes()
-        return [whole[at:at + PART] for at in range(0, len(whole), PART)]
+        return [whole[at : at + PART] for at in range(0, len(whole), PART)]
 
     def start(self, store: MultipartStore, parts: list[bytes], path: str = "big") -> str:
         """Begin an upload of a file that consists of ``parts``."""
@@ -444,8 +572,9 @@ class MultipartConformance(ArtifactStoreConformance):
     def send(self, store: MultipartStore, upload_id: str, parts: list[bytes], number: int, path: str = "big") -> Part:
         """Send one part."""
         data = parts[number - 1]
-        return store.write_part(path, upload_id, number, [data[:1000], data[1000:]], len(data),
-                                sha256=hashlib.sha256(data).hexdigest())
+        return store.write_part(
+            path, upload_id, number, [data[:1000], data[1000:]], len(data), sha256=hashlib.sha256(data).hexdigest()
+        )
 
     def test_parts_in_any_order_make_the_file(self, store: MultipartStore, parts: list[bytes]) -> None:
         upload_id = self.start(store, parts)
