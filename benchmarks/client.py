@@ -1,6 +1,6 @@
 """Work that is the same for both systems: run by the interpreter of either, it prints one JSON document.
 
-    python client.py millstream|mlflow WORK [ARGUMENT …]
+python client.py millstream|mlflow WORK [ARGUMENT …]
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ def batches(api: Any, count: str) -> dict[str, float]:
     from_entities = importlib.import_module(f"{api.__name__}.entities")
     client = api.MlflowClient()
     run_id = client.create_run("0").info.run_id
-    made = [[from_entities.Metric("loss", math.sin(step), 1, step) for step in range(start, start + 1000)]
-            for start in range(0, int(count) * 1000, 1000)]
+    made = [
+        [from_entities.Metric("loss", math.sin(step), 1, step) for step in range(start, start + 1000)]
+        for start in range(0, int(count) * 1000, 1000)
+    ]
     began = time.perf_counter()
     for batch in made:
         client.log_batch(run_id, metrics=batch)

@@ -35,8 +35,11 @@ class Peer:
 
     def environment(self) -> dict[str, str]:
         """A quiet environment without settings of the caller."""
-        kept = {name: value for name, value in os.environ.items()
-                if not name.startswith(("MLFLOW_", "MILLSTREAM_", "PYTHON"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MLFLOW_", "MILLSTREAM_", "PYTHON"))
+        }
         return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHON_REFRESH": "quiet"}
 
 
@@ -66,9 +69,18 @@ def served(peer: Peer, place: Path, database: Path | None = None) -> Iterator[Se
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [*peer.command, "server", "--host", "127.0.0.1", "--port", str(port),
-               "--backend-store-uri", f"sqlite:///{database or place / 'store.db'}",
-               "--artifacts-destination", str(place / "artifacts")]
+    command = [
+        *peer.command,
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--backend-store-uri",
+        f"sqlite:///{database or place / 'store.db'}",
+        "--artifacts-destination",
+        str(place / "artifacts"),
+    ]
     began = time.perf_counter()
     with (place / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=place, env=peer.environment(), stdout=log, stderr=log)
@@ -101,8 +113,14 @@ def run_client(peer: Peer, place: Path, *arguments: str, uri: str | None = None)
     if uri:
         environment["MLFLOW_TRACKING_URI"] = uri
     environment["MILLSTREAM_OUTBOX_DIR"] = str(place / "outbox")
-    done = subprocess.run([str(peer.python), str(ROOT / "benchmarks" / "client.py"), peer.module, *arguments],
-                          cwd=place, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(peer.python), str(ROOT / "benchmarks" / "client.py"), peer.module, *arguments],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(f"{peer.name} {arguments}: {done.stderr[-2000:]}")
     return done.stdout.strip().splitlines()[-1]

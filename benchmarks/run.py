@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 
 import psutil
 from peers import MLFLOW, OURS, PEERS, ROOT, THEIRS, Peer, run_client, served
-from seeding import run_id_of, seed_history_of_mlflow, seed_millstream, seed_mlflow
 from seeding import history as history_of
+from seeding import seed_history_of_mlflow, seed_millstream, seed_mlflow
 
 
 @dataclass
@@ -98,11 +98,16 @@ def start_up(bench: Bench) -> None:
     times = 3 if bench.quick else 7
 
     def wall(peer: Peer, *command: str) -> float:
-        return median_of(times, lambda: subprocess.run(
-            command, env=peer.environment(), cwd=bench.place, check=True, capture_output=True))
+        return median_of(
+            times,
+            lambda: subprocess.run(command, env=peer.environment(), cwd=bench.place, check=True, capture_output=True),
+        )
 
-    ours, theirs = pair(lambda peer: wall(peer, str(peer.python), "-c", f"import {peer.module}")
-                        - wall(peer, str(peer.python), "-c", "pass"))
+    ours, theirs = pair(
+        lambda peer: (
+            wall(peer, str(peer.python), "-c", f"import {peer.module}") - wall(peer, str(peer.python), "-c", "pass")
+        )
+    )
     bench.add(Row("import, beyond starting Python", "ms", ours, theirs, "30 ×, ≤ 80 ms"))
     for option in ("--version", "--help"):
         ours, theirs = pair(lambda peer, option=option: wall(peer, *peer.command, option))
@@ -121,9 +126,18 @@ def server(bench: Bench) -> None:
                 time.sleep(2)  # idle: let what starts late settle before its memory is read
                 memory[peer.name] = running.memory()
         ready[peer.name] = statistics.median(starts)
-    bench.add(Row("server: from its start to its first answer, new store", "ms", ready[OURS.name], ready[THEIRS.name], "20 ×"))
-    bench.add(Row(f"server: resident memory when idle ({memory[OURS.name][1]} and {memory[THEIRS.name][1]} processes)", "MB",
-                  memory[OURS.name][0], memory[THEIRS.name][0], "20 ×, ≤ 120 MB"))
+    bench.add(
+        Row("server: from its start to its first answer, new store", "ms", ready[OURS.name], ready[THEIRS.name], "20 ×")
+    )
+    bench.add(
+        Row(
+            f"server: resident memory when idle ({memory[OURS.name][1]} and {memory[THEIRS.name][1]} processes)",
+            "MB",
+            memory[OURS.name][0],
+            memory[THEIRS.name][0],
+            "20 ×, ≤ 120 MB",
+        )
+    )
 
 
 def fluent(bench: Bench) -> None:
@@ -134,15 +148,27 @@ def fluent(bench: Bench) -> None:
         for peer, count in ((OURS, ours_count), (THEIRS, theirs_count)):
             place = bench.folder(f"fluent-{peer.module}")
             if where == "SQLite":
-                found[peer.name] = json.loads(run_client(peer, place, "fluent", count, uri=f"sqlite:///{place}/store.db"))
+                found[peer.name] = json.loads(
+                    run_client(peer, place, "fluent", count, uri=f"sqlite:///{place}/store.db")
+                )
             else:
                 with served(peer, place) as running:
                     found[peer.name] = json.loads(run_client(peer, place, "fluent", count, uri=running.address))
         ours, theirs = found[OURS.name], found[THEIRS.name]
-        bench.add(Row(f"fluent log_metric to {where}, median", "µs", ours["median"], theirs["median"], "200 ×, ≤ 10 µs"))
+        bench.add(
+            Row(f"fluent log_metric to {where}, median", "µs", ours["median"], theirs["median"], "200 ×, ≤ 10 µs")
+        )
         bench.add(Row(f"fluent log_metric to {where}, 99th percentile", "µs", ours["p99"], theirs["p99"], "≤ 50 µs"))
-        bench.add(Row(f"fluent log_metric to {where}, until all is in the store", "points/s", ours["per_second"],
-                      theirs["per_second"], "", True))
+        bench.add(
+            Row(
+                f"fluent log_metric to {where}, until all is in the store",
+                "points/s",
+                ours["per_second"],
+                theirs["per_second"],
+                "",
+                True,
+            )
+        )
 
 
 def rest(bench: Bench) -> None:
@@ -154,8 +180,20 @@ def rest(bench: Bench) -> None:
             run_id = post(running.address, "runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
             for kind in ("log-metric", "create"):
                 for clients in (1, 8):
-                    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s", "-s",
-                               str(ROOT / "benchmarks" / "load.lua"), running.address, "--", kind, run_id]
+                    command = [
+                        "wrk",
+                        "-t1",
+                        f"-c{clients}",
+                        f"-d{seconds}s",
+                        "--timeout",
+                        "60s",
+                        "-s",
+                        str(ROOT / "benchmarks" / "load.lua"),
+                        running.address,
+                        "--",
+                        kind,
+                        run_id,
+                    ]
                     done = subprocess.run(command, capture_output=True, text=True, check=True)
                     said = next(line for line in done.stdout.splitlines() if line.startswith("JSON "))
                     found[peer.name, kind, clients] = json.loads(said[5:])
@@ -163,10 +201,24 @@ def rest(bench: Bench) -> None:
         for clients in (1, 8):
             ours, theirs = found[OURS.name, kind, clients], found[THEIRS.name, kind, clients]
             assert not ours["errors"], f"{ours['errors']} errors of {kind}"
-            bench.add(Row(f"{words}, {clients} client{'s' if clients > 1 else ''}", "requests/s", rate(ours), rate(theirs),
-                          "50 ×", True))
-            bench.add(Row(f"{words}, {clients} client{'s' if clients > 1 else ''}, 99th percentile", "ms", ours["p99"] / 1000,
-                          theirs["p99"] / 1000))
+            bench.add(
+                Row(
+                    f"{words}, {clients} client{'s' if clients > 1 else ''}",
+                    "requests/s",
+                    rate(ours),
+                    rate(theirs),
+                    "50 ×",
+                    True,
+                )
+            )
+            bench.add(
+                Row(
+                    f"{words}, {clients} client{'s' if clients > 1 else ''}, 99th percentile",
+                    "ms",
+                    ours["p99"] / 1000,
+                    theirs["p99"] / 1000,
+                )
+            )
 
 
 def rate(measured: dict[str, float]) -> float:
@@ -181,15 +233,30 @@ def ingestion(bench: Bench) -> None:
         place = bench.folder(f"batches-{peer.module}")
         with served(peer, place) as running:
             found[peer.name] = json.loads(run_client(peer, place, "batches", count, uri=running.address))["per_second"]
-    bench.add(Row("ingestion, log_batch of 1,000 points through a server", "points/s", found[OURS.name], found[THEIRS.name],
-                  "50 ×", True))
+    bench.add(
+        Row(
+            "ingestion, log_batch of 1,000 points through a server",
+            "points/s",
+            found[OURS.name],
+            found[THEIRS.name],
+            "50 ×",
+            True,
+        )
+    )
 
 
 SEARCHES: dict[str, dict[str, Any]] = {
     "page of 50, ordered by a metric": {"max_results": 50, "order_by": ["metrics.m1 DESC"]},
     "page of 50, filter on a metric and a parameter, ordered by another metric": {
-        "max_results": 50, "filter": "metrics.m0 > 0.3 AND params.p1 = '2'", "order_by": ["metrics.m1 DESC"]},
-    "page of 50, selective filter": {"max_results": 50, "filter": "metrics.m0 < 0.001", "order_by": ["metrics.m1 DESC"]},
+        "max_results": 50,
+        "filter": "metrics.m0 > 0.3 AND params.p1 = '2'",
+        "order_by": ["metrics.m1 DESC"],
+    },
+    "page of 50, selective filter": {
+        "max_results": 50,
+        "filter": "metrics.m0 < 0.001",
+        "order_by": ["metrics.m1 DESC"],
+    },
     "page of 50, newest first": {"max_results": 50},
 }
 
@@ -207,11 +274,20 @@ def search(bench: Bench) -> None:
         with served(peer, place) as running:
             for words, body in searches.items():
                 times = 3 if bench.quick or peer is THEIRS else 15
-                found[peer.name, words] = median_of(times, lambda body=body, at=running.address: post(
-                    at, "runs/search", {"experiment_ids": ["0"], **body}))
+                found[peer.name, words] = median_of(
+                    times,
+                    lambda body=body, at=running.address: post(at, "runs/search", {"experiment_ids": ["0"], **body}),
+                )
     for words in searches:
-        bench.add(Row(f"search of {runs:,} runs × {width} metrics × {width} parameters: {words}", "ms",
-                      found[OURS.name, words], found[THEIRS.name, words], "30 ×"))
+        bench.add(
+            Row(
+                f"search of {runs:,} runs × {width} metrics × {width} parameters: {words}",
+                "ms",
+                found[OURS.name, words],
+                found[THEIRS.name, words],
+                "30 ×",
+            )
+        )
 
 
 def million(bench: Bench) -> None:
@@ -224,7 +300,9 @@ def million(bench: Bench) -> None:
     size = (place / "store.db").stat().st_size / 1e9
     with served(OURS, place) as running:
         for words, body in SEARCHES.items():
-            taken = median_of(9, lambda body=body: post(running.address, "runs/search", {"experiment_ids": ["0"], **body}))
+            taken = median_of(
+                9, lambda body=body: post(running.address, "runs/search", {"experiment_ids": ["0"], **body})
+            )
             bench.add(Row(f"search of {runs:,} runs × 10 × 10 ({size:.1f} GB): {words}", "ms", taken, None, "≤ 20 ms"))
     shutil.rmtree(place)
 
@@ -239,13 +317,30 @@ def history(bench: Bench) -> None:
             run_id = post(running.address, "runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
             if peer is OURS:
                 for batch in batched(history_of(points), 1000):
-                    post(running.address, "runs/log-batch", {"run_id": run_id, "metrics": [
-                        {"key": "long", "value": value, "timestamp": step, "step": step} for step, value in batch]})
+                    post(
+                        running.address,
+                        "runs/log-batch",
+                        {
+                            "run_id": run_id,
+                            "metrics": [
+                                {"key": "long", "value": value, "timestamp": step, "step": step}
+                                for step, value in batch
+                            ],
+                        },
+                    )
             else:
                 seed_history_of_mlflow(place / "store.db", run_id, points)
             query = f"metrics/get-history-bulk-interval?run_ids={run_id}&metric_key=long&max_results=320"
             found[peer.name] = median_of(3, lambda at=running.address, query=query: get(at, query))
-    bench.add(Row(f"history of {points:,} points, reduced to 320 for a chart", "ms", found[OURS.name], found[THEIRS.name], "20 ×"))
+    bench.add(
+        Row(
+            f"history of {points:,} points, reduced to 320 for a chart",
+            "ms",
+            found[OURS.name],
+            found[THEIRS.name],
+            "20 ×",
+        )
+    )
 
 
 def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
@@ -285,33 +380,53 @@ def get(address: str, call: str) -> Any:
 
 
 ROWS: dict[str, Callable[[Bench], None]] = {
-    "import": start_up, "server": server, "fluent": fluent, "rest": rest, "ingestion": ingestion, "search": search,
-    "history": history, "million": million,
+    "import": start_up,
+    "server": server,
+    "fluent": fluent,
+    "rest": rest,
+    "ingestion": ingestion,
+    "search": search,
+    "history": history,
+    "million": million,
 }
 
 # What a throw-away prototype reached on this kind of machine: how near the limit we are.
 LIMITS = """\
-A prototype of nothing but the hot path showed on this kind of machine, as the near limit: 4,000 durable `log-metric` a second
-from one client and 20,000 from eight; at 1,000,000 runs a page of 50 filtered on a metric and a parameter and ordered by a
-third key in 7 ms, ordered only in under 1 ms; a selective filter from its own index in 0.1 ms; appending a point to a file 1.3 µs."""
+A prototype of nothing but the hot path showed on this kind of machine, as the near limit: 4,000 durable `log-metric` a
+second from one client and 20,000 from eight; at 1,000,000 runs a page of 50 filtered on a metric and a parameter and
+ordered by a third key in 7 ms, ordered only in under 1 ms; a selective filter from its own index in 0.1 ms; appending a
+point to a file 1.3 µs."""
 
 
 def machine() -> str:
     """The machine in one line."""
-    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.processor())
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
     memory = psutil.virtual_memory().total / 2**30
-    return (f"{psutil.cpu_count()} × {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
-            f"Python {platform.python_version()}, SQLite")
+    return (
+        f"{psutil.cpu_count()} × {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, SQLite"
+    )
 
 
 def report(bench: Bench) -> str:
     """The page with the results."""
     lines = [
-        "# Results", "", f"Millstream beside MLflow {MLFLOW}, measured in one go by `make bench` on {time.strftime('%Y-%m-%d')}.", "",
-        f"Machine: {machine()}. Medians; both servers with their defaults, on SQLite, on loopback; load from `wrk` on the same "
-        "machine. Ratios say how many times better ours is.", "",
-        "| work | unit | Millstream | MLflow | ratio | goal |", "|---|---|--:|--:|--:|---|",
+        "# Results",
+        "",
+        f"Millstream beside MLflow {MLFLOW}, measured in one go by `make bench` on {time.strftime('%Y-%m-%d')}.",
+        "",
+        f"Machine: {machine()}. Medians; both servers with their defaults, on SQLite, on loopback; load from `wrk` on "
+        "the same machine. Ratios say how many times better ours is.",
+        "",
+        "| work | unit | Millstream | MLflow | ratio | goal |",
+        "|---|---|--:|--:|--:|---|",
     ]
     for row in bench.rows:
         ratio = f"{row.ratio:,.1f} ×" if row.ratio else ""

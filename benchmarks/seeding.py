@@ -1,4 +1,4 @@
-"""The same runs in the tables of either system, written past their interfaces: filling MLflow's through them takes hours.
+"""The same runs in the tables of either system, written past their interfaces: through MLflow's it takes hours.
 
 Names and types of MLflow's tables are those of a database that MLflow 3.17.2 has made.
 """
@@ -42,19 +42,33 @@ def seed_mlflow(database: Path, runs: int, metrics: int, params: int) -> None:
         connection.execute("PRAGMA synchronous=OFF")
         for chunk in _chunks(runs):
             connection.executemany(
-                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time,"
-                " end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
+                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,"
+                " start_time, end_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
                 " VALUES (?, ?, 'UNKNOWN', '', '', 'someone', 'FINISHED', ?, ?, '', 'active', 'a', 0)",
-                [(run_id_of(run), f"run-{run}", START + run, START + run + 1) for run in chunk])
-            points = [(f"m{key}", value, START, run_id_of(run), 0, 0)
-                      for run in chunk for key, value in enumerate(metrics_of(run, metrics))]
+                [(run_id_of(run), f"run-{run}", START + run, START + run + 1) for run in chunk],
+            )
+            points = [
+                (f"m{key}", value, START, run_id_of(run), 0, 0)
+                for run in chunk
+                for key, value in enumerate(metrics_of(run, metrics))
+            ]
             for table in ("metrics", "latest_metrics"):
                 connection.executemany(
-                    f"INSERT INTO {table} (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)", points)
-            connection.executemany("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", [
-                (f"p{key}", value, run_id_of(run)) for run in chunk for key, value in enumerate(params_of(run, params))])
-            connection.executemany("INSERT INTO tags (key, value, run_uuid) VALUES ('mlflow.runName', ?, ?)",
-                                   [(f"run-{run}", run_id_of(run)) for run in chunk])
+                    f"INSERT INTO {table} (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)",
+                    points,
+                )
+            connection.executemany(
+                "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+                [
+                    (f"p{key}", value, run_id_of(run))
+                    for run in chunk
+                    for key, value in enumerate(params_of(run, params))
+                ],
+            )
+            connection.executemany(
+                "INSERT INTO tags (key, value, run_uuid) VALUES ('mlflow.runName', ?, ?)",
+                [(f"run-{run}", run_id_of(run)) for run in chunk],
+            )
 
 
 def seed_millstream(database: Path, runs: int, metrics: int, params: int) -> None:
@@ -68,22 +82,38 @@ def seed_millstream(database: Path, runs: int, metrics: int, params: int) -> Non
         for chunk in _chunks(runs):
             connection.execute("BEGIN")
             connection.executemany(
-                "INSERT INTO runs (id, run_id, experiment_id, run_name, user_id, status, start_time, end_time, artifact_uri)"
-                " VALUES (?, ?, 0, ?, 'someone', 3, ?, ?, 'a')",
-                [(run + 1, run_id_of(run), f"run-{run}", START + run, START + run + 1) for run in chunk])
-            values = [(run + 1, key_of[f"m{key}"], value)
-                      for run in chunk for key, value in enumerate(metrics_of(run, metrics))]
+                "INSERT INTO runs (id, run_id, experiment_id, run_name, user_id, status, start_time, end_time,"
+                " artifact_uri) VALUES (?, ?, 0, ?, 'someone', 3, ?, ?, 'a')",
+                [(run + 1, run_id_of(run), f"run-{run}", START + run, START + run + 1) for run in chunk],
+            )
+            values = [
+                (run + 1, key_of[f"m{key}"], value)
+                for run in chunk
+                for key, value in enumerate(metrics_of(run, metrics))
+            ]
             connection.executemany(
                 "INSERT INTO metrics (run, key, experiment_id, value, step, timestamp, min_value, min_step, max_value,"
                 " max_step, first_value, first_step, first_timestamp)"
-                f" VALUES (?1, ?2, 0, ?3, 0, {START}, ?3, 0, ?3, 0, ?3, 0, {START})", values)
+                f" VALUES (?1, ?2, 0, ?3, 0, {START}, ?3, 0, ?3, 0, ?3, 0, {START})",
+                values,
+            )
             connection.executemany(
-                f"INSERT INTO metric_points (run, key, step, timestamp, value, is_nan) VALUES (?1, ?2, 0, {START}, ?3, 0)",
-                values)
-            connection.executemany("INSERT INTO params (run, key, experiment_id, value) VALUES (?, ?, 0, ?)", [
-                (run + 1, key_of[f"p{key}"], value) for run in chunk for key, value in enumerate(params_of(run, params))])
-            connection.executemany("INSERT INTO run_tags (run, key, experiment_id, value) VALUES (?, ?, 0, ?)",
-                                   [(run + 1, key_of["mlflow.runName"], f"run-{run}") for run in chunk])
+                "INSERT INTO metric_points (run, key, step, timestamp, value, is_nan)"
+                f" VALUES (?1, ?2, 0, {START}, ?3, 0)",
+                values,
+            )
+            connection.executemany(
+                "INSERT INTO params (run, key, experiment_id, value) VALUES (?, ?, 0, ?)",
+                [
+                    (run + 1, key_of[f"p{key}"], value)
+                    for run in chunk
+                    for key, value in enumerate(params_of(run, params))
+                ],
+            )
+            connection.executemany(
+                "INSERT INTO run_tags (run, key, experiment_id, value) VALUES (?, ?, 0, ?)",
+                [(run + 1, key_of["mlflow.runName"], f"run-{run}") for run in chunk],
+            )
             connection.execute("COMMIT")
         connection.execute("ANALYZE")
 
@@ -100,4 +130,5 @@ def seed_history_of_mlflow(database: Path, run_id: str, points: int) -> None:
         connection.execute("PRAGMA synchronous=OFF")
         connection.executemany(
             "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES ('long', ?, ?, ?, ?, 0)",
-            ((value, START + step, run_id, step) for step, value in history(points)))
+            ((value, START + step, run_id, step) for step, value in history(points)),
+        )

@@ -20,8 +20,11 @@ from millstream.settings import SETTINGS
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
-    for path, text in (("reference/operations.md", operations()), ("reference/settings.md", settings()),
-                       ("reference/command-line.md", command_line())):
+    for path, text in (
+        ("reference/operations.md", operations()),
+        ("reference/settings.md", settings()),
+        ("reference/command-line.md", command_line()),
+    ):
         files.append(File.generated(config, path, content=text))
     return files
 
@@ -31,15 +34,28 @@ def operations() -> str:
     by_group: dict[str, list[type[Operation[Any]]]] = defaultdict(list)
     for kind in OPERATIONS:
         by_group[kind.endpoint.group].append(kind)
-    lines = ["# Operations", "", "What a client can ask, made from the table in `millstream.operations`. Paths stand below "
-             "`/api` and `/ajax-api`; errors answer as `{\"error_code\", \"message\", \"hint\"}`."]
+    lines = [
+        "# Operations",
+        "",
+        "What a client can ask, made from the table in `millstream.operations`. Paths stand below "
+        '`/api` and `/ajax-api`; errors answer as `{"error_code", "message", "hint"}`.',
+    ]
     for group in sorted(by_group):
         lines += ["", f"## {group.replace('_', ' ').capitalize()}"]
         for kind in by_group[group]:
             endpoint = kind.endpoint
             needs = endpoint.needs
-            lines += ["", f"### {kind.__name__}", "", f"`{' '.join(endpoint.methods)} {endpoint.path}`", "",
-                      msgspec_doc(kind), "", f"Needs **{needs.permission.name}** on the {needs.on.value.replace('_', ' ')}.", ""]
+            lines += [
+                "",
+                f"### {kind.__name__}",
+                "",
+                f"`{' '.join(endpoint.methods)} {endpoint.path}`",
+                "",
+                msgspec_doc(kind),
+                "",
+                f"Needs **{needs.permission.name}** on the {needs.on.value.replace('_', ' ')}.",
+                "",
+            ]
             lines += table(kind)
             if endpoint.answer:
                 lines += ["", f"Answers **{endpoint.answer.__name__}**: {msgspec_doc(endpoint.answer)}", ""]
@@ -59,7 +75,13 @@ def table(kind: type[msgspec.Struct]) -> list[str]:
         return []
     rows = ["| field | type | default |", "|---|---|---|"]
     for field in fields:
-        default = "required" if field.required else "" if field.default in (None, msgspec.NODEFAULT) else f"`{field.default!r}`"
+        default = (
+            "required"
+            if field.required
+            else ""
+            if field.default in (None, msgspec.NODEFAULT)
+            else f"`{field.default!r}`"
+        )
         rows.append(f"| `{field.encode_name}` | `{type_name(field.type)}` | {default} |")
     return rows
 
@@ -73,8 +95,14 @@ def type_name(kind: Any) -> str:
 
 def settings() -> str:
     """Every setting."""
-    lines = ["# Settings", "", "Each is read from our variable, or else from MLflow's; values are read at each use.", "",
-             "| variable | MLflow's | default | what it does |", "|---|---|---|---|"]
+    lines = [
+        "# Settings",
+        "",
+        "Each is read from our variable, or else from MLflow's; values are read at each use.",
+        "",
+        "| variable | MLflow's | default | what it does |",
+        "|---|---|---|---|",
+    ]
     for setting in sorted(SETTINGS.values(), key=lambda setting: setting.name):
         default = "" if setting.default is None else f"`{setting.default}`"
         theirs = f"`{setting.mlflow}`" if setting.mlflow else ""
@@ -97,8 +125,12 @@ def command_tree() -> Iterator[tuple[str, click.Command]]:
 
 def command_line() -> str:
     """Every command with its help."""
-    lines = ["# Command line", "", "Data goes to standard output, everything else to standard error; an error ends with "
-             "status 1 and says the next step."]
+    lines = [
+        "# Command line",
+        "",
+        "Data goes to standard output, everything else to standard error; an error ends with "
+        "status 1 and says the next step.",
+    ]
     for path, command in command_tree():
         context = click.Context(command, info_name=f"millstream {path}".strip())
         lines += ["", f"## millstream {path}".rstrip(), "", "```text", command.get_help(context), "```"]

@@ -47,8 +47,16 @@ def server(folder: Path, port: int) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     address = f"http://127.0.0.1:{port}"
     command = [
-        sys.executable, "-m", "millstream", "server", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{folder}/millstream.db", "--artifacts-destination", f"{folder}/artifacts",
+        sys.executable,
+        "-m",
+        "millstream",
+        "server",
+        "--port",
+        str(port),
+        "--backend-store-uri",
+        f"sqlite:///{folder}/millstream.db",
+        "--artifacts-destination",
+        f"{folder}/artifacts",
     ]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -85,8 +93,7 @@ def compare(experiment: str, metric: str, ascending: bool, columns: list[str]) -
         table.add_column(heading, justify="left" if heading == "run" else "right")
     for _, run in found.iterrows():
         cells = [run.get(f"params.{name}", run.get(f"metrics.{name}")) for name in columns]
-        table.add_row(run["tags.mlflow.runName"], *map(shown, cells),
-                      f"{run[f'metrics.{metric}']:.4f}")
+        table.add_row(run["tags.mlflow.runName"], *map(shown, cells), f"{run[f'metrics.{metric}']:.4f}")
     console.print(table)
     return str(found.iloc[0]["run_id"])
 
@@ -104,10 +111,15 @@ def read_back(run_id: str, metric: str, figure: str) -> None:
     run = client.get_run(run_id)
     history = client.get_metric_history(run_id, metric)
     picture = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=figure)
-    inputs = ", ".join(f"{used.dataset.name} ({used.dataset.digest})" for used in
-                       client.get_run(run.data.tags["mlflow.parentRunId"]).inputs.dataset_inputs)
-    console.print(f"  best: [bold]{run.info.run_name}[/bold], {metric} = {run.data.metrics[metric]:.4f} after "
-                  f"{len(history)} point(s), data {inputs}", soft_wrap=True)
+    inputs = ", ".join(
+        f"{used.dataset.name} ({used.dataset.digest})"
+        for used in client.get_run(run.data.tags["mlflow.parentRunId"]).inputs.dataset_inputs
+    )
+    console.print(
+        f"  best: [bold]{run.info.run_name}[/bold], {metric} = {run.data.metrics[metric]:.4f} after "
+        f"{len(history)} point(s), data {inputs}",
+        soft_wrap=True,
+    )
     console.print(f"  fetched back: {figure}, {Path(picture).stat().st_size:,} bytes\n")
 
 
@@ -130,8 +142,11 @@ def main() -> None:
         read_back(best, "rmse", "predictions.png")
         console.print(f"open  {address}            experiments, runs and their files")
         console.print(f"open  {address}/docs       every call of the REST API")
-        console.print(f"type  millstream server --backend-store-uri sqlite:///{options.folder}/millstream.db "
-                      f"--artifacts-destination {options.folder}/artifacts", soft_wrap=True)
+        console.print(
+            f"type  millstream server --backend-store-uri sqlite:///{options.folder}/millstream.db "
+            f"--artifacts-destination {options.folder}/artifacts",
+            soft_wrap=True,
+        )
         if sys.stdout.isatty():
             console.print("\nCtrl-C ends the server; what was logged stays")
             try:

@@ -66,7 +66,9 @@ def classify_digits() -> None:
                 for epoch in range(30):
                     network.partial_fit(scale.transform(split.train_x), split.train_y, classes=classes)
                     mlflow.log_metric("loss", network.loss_, step=epoch)
-                    mlflow.log_metric("accuracy", network.score(scale.transform(split.test_x), split.test_y), step=epoch)
+                    mlflow.log_metric(
+                        "accuracy", network.score(scale.transform(split.test_x), split.test_y), step=epoch
+                    )
                 _report_classes(split, network.predict(scale.transform(split.test_x)))
         with mlflow.start_run(run_name="forest", nested=True):
             mlflow.log_params({"model": "forest", "trees": 120})
@@ -111,9 +113,12 @@ def predict_diabetes() -> None:
                 for tree, (train, test) in enumerate(_staged(boosting, split)):
                     mlflow.log_metrics({"train_mse": train, "mse": test}, step=tree)
                 _report_errors(split, boosting)
-                importance = pd.DataFrame({
-                    "feature": split.train_x.columns, "importance": boosting.feature_importances_,
-                })
+                importance = pd.DataFrame(
+                    {
+                        "feature": split.train_x.columns,
+                        "importance": boosting.feature_importances_,
+                    }
+                )
                 mlflow.log_table(importance.sort_values("importance", ascending=False), "importance.json")
         with mlflow.start_run(run_name="forest", nested=True):
             mlflow.log_params({"model": "forest", "trees": 200})
@@ -123,16 +128,20 @@ def predict_diabetes() -> None:
 
 def _staged(model: GradientBoostingRegressor, split: Split) -> Iterator[tuple[float, float]]:
     for train, test in zip(model.staged_predict(split.train_x), model.staged_predict(split.test_x), strict=True):
-        yield (float(metrics.mean_squared_error(split.train_y, train)),
-               float(metrics.mean_squared_error(split.test_y, test)))
+        yield (
+            float(metrics.mean_squared_error(split.train_y, train)),
+            float(metrics.mean_squared_error(split.test_y, test)),
+        )
 
 
 def _report_errors(split: Split, model: Any) -> None:
     predicted = model.predict(split.test_x)
-    mlflow.log_metrics({
-        "rmse": float(metrics.root_mean_squared_error(split.test_y, predicted)),
-        "r2": float(metrics.r2_score(split.test_y, predicted)),
-    })
+    mlflow.log_metrics(
+        {
+            "rmse": float(metrics.root_mean_squared_error(split.test_y, predicted)),
+            "r2": float(metrics.r2_score(split.test_y, predicted)),
+        }
+    )
     figure, axes = plt.subplots(figsize=(5, 4))
     axes.scatter(split.test_y, predicted, s=12)
     axes.set(xlabel="measured", ylabel="predicted")

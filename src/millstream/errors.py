@@ -179,7 +179,12 @@ class SearchSyntaxError(InvalidValue):
     """A filter or order clause that does not parse; ``position`` is the 0-based offset of the character at fault."""
 
     def __init__(
-        self, message: object, error_code: str | int | None = None, *, hint: str | None = None, position: int = 0,
+        self,
+        message: object,
+        error_code: str | int | None = None,
+        *,
+        hint: str | None = None,
+        position: int = 0,
         text: str = "",
     ) -> None:
         if text:
@@ -352,9 +357,7 @@ def from_wire(body: Mapping[str, Any]) -> MillstreamError:
     named = _BY_NAME.get(str(body.get("error_class")))
     kind = named or _BY_CODE.get(str(code), MillstreamError)
     error = kind.__new__(kind)
-    MillstreamError.__init__(
-        error, message, str(code) if code is not None else None, hint=str(hint) if hint else None
-    )
+    MillstreamError.__init__(error, message, str(code) if code is not None else None, hint=str(hint) if hint else None)
     if isinstance(error, SearchSyntaxError):
         error.position = 0
     return error

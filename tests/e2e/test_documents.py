@@ -24,8 +24,14 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     program = tmp_path / "example.py"
     program.write_text(programs(page))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "MILLSTREAM_"))}
-    done = subprocess.run([sys.executable, "-W", "error", str(program)], cwd=tmp_path, capture_output=True, text=True,
-                          env=environment | {"MILLSTREAM_OUTBOX_DIR": str(tmp_path / "outbox")}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment | {"MILLSTREAM_OUTBOX_DIR": str(tmp_path / "outbox")},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
@@ -39,7 +45,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_documentation_builds(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path / "site")],
-                          cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     assert "log-metric" in (tmp_path / "site" / "reference" / "operations" / "index.html").read_text()

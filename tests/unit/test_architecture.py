@@ -17,8 +17,30 @@ PACKAGE = ROOT / "src" / "millstream"
 
 # A room may import those before it. `millstream.models.schema` is all of `models` that exists before its own issue.
 ORDER = [
-    "_version", "errors", "settings", "plugins", "names", "entities", "operations", "search", "stores", "artifacts", "models", "data",
-    "tracking", "flavors", "autolog", "registry", "projects", "inference", "serving", "server", "deploy", "interop", "testing", "cli",
+    "_version",
+    "errors",
+    "settings",
+    "plugins",
+    "names",
+    "entities",
+    "operations",
+    "search",
+    "stores",
+    "artifacts",
+    "models",
+    "data",
+    "tracking",
+    "flavors",
+    "autolog",
+    "registry",
+    "projects",
+    "inference",
+    "serving",
+    "server",
+    "deploy",
+    "interop",
+    "testing",
+    "cli",
 ]
 # Rooms that never see each other, whatever the order says.
 STRANGERS = [("server", "tracking"), ("server", "serving"), ("serving", "server"), ("server", "data")]
@@ -83,8 +105,28 @@ def loaded_by(program: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-HEAVY = {"pandas", "numpy", "polars", "pyarrow", "sklearn", "matplotlib", "PIL", "sqlalchemy", "alembic", "starlette",
-         "uvicorn", "obstore", "fsspec", "rich", "psycopg", "torch", "tensorflow", "pyspark", "structlog", "prometheus_client"}
+HEAVY = {
+    "pandas",
+    "numpy",
+    "polars",
+    "pyarrow",
+    "sklearn",
+    "matplotlib",
+    "PIL",
+    "sqlalchemy",
+    "alembic",
+    "starlette",
+    "uvicorn",
+    "obstore",
+    "fsspec",
+    "rich",
+    "psycopg",
+    "torch",
+    "tensorflow",
+    "pyspark",
+    "structlog",
+    "prometheus_client",
+}
 
 
 def test_importing_costs_no_library() -> None:

@@ -32,12 +32,15 @@ class Experiment(Entity, frozen=True):
 
     def __str__(self) -> str:
         free = {key: text for key, text in self.tags.items() if not key.startswith(("mlflow.", "millstream."))}
-        return page(f"Experiment {self.name}", [
-            ("id", self.experiment_id),
-            ("stage", self.lifecycle_stage),
-            ("created", moment(self.creation_time)),
-            ("changed", moment(self.last_update_time)),
-            ("note", self.tags.get("mlflow.note.content", "")),
-            ("tags", pairs(free)),
-            ("artifacts", self.artifact_location),
-        ])
+        return page(
+            f"Experiment {self.name}",
+            [
+                ("id", self.experiment_id),
+                ("stage", self.lifecycle_stage),
+                ("created", moment(self.creation_time)),
+                ("changed", moment(self.last_update_time)),
+                ("note", self.tags.get("mlflow.note.content", "")),
+                ("tags", pairs(free)),
+                ("artifacts", self.artifact_location),
+            ],
+        )

@@ -119,8 +119,20 @@ class LoggedModel(Entity, frozen=True):
 
     def to_dictionary(self) -> dict[str, object]:
         """Plain dictionaries, in the shape MLflow's users know."""
-        named = ("model_id", "experiment_id", "name", "artifact_location", "creation_timestamp",
-                 "last_updated_timestamp", "model_type", "source_run_id", "status", "status_message", "tags", "params")
+        named = (
+            "model_id",
+            "experiment_id",
+            "name",
+            "artifact_location",
+            "creation_timestamp",
+            "last_updated_timestamp",
+            "model_type",
+            "source_run_id",
+            "status",
+            "status_message",
+            "tags",
+            "params",
+        )
         made: dict[str, object] = {name: getattr(self, name) for name in named}
         made["metrics"] = [msgspec.to_builtins(metric) for metric in self.metrics]
         return made

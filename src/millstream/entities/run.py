@@ -92,15 +92,18 @@ class Run(Entity, frozen=True):
         info = self.info
         took = duration(info.end_time - info.start_time) if info.end_time and info.start_time else ""
         free = {key: text for key, text in self.data.tags.items() if not key.startswith(("mlflow.", "millstream."))}
-        return page(f"Run {info.run_name or info.run_id}", [
-            ("id", info.run_id),
-            ("experiment", info.experiment_id),
-            ("status", info.status + (", deleted" if info.lifecycle_stage != "active" else "")),
-            ("started", moment(info.start_time) + (f", took {took}" if took else "")),
-            ("user", info.user_id or ""),
-            ("note", self.data.tags.get("mlflow.note.content", "")),
-            ("metrics", pairs(self.data.metrics)),
-            ("params", pairs(self.data.params)),
-            ("tags", pairs(free)),
-            ("artifacts", info.artifact_uri or ""),
-        ])
+        return page(
+            f"Run {info.run_name or info.run_id}",
+            [
+                ("id", info.run_id),
+                ("experiment", info.experiment_id),
+                ("status", info.status + (", deleted" if info.lifecycle_stage != "active" else "")),
+                ("started", moment(info.start_time) + (f", took {took}" if took else "")),
+                ("user", info.user_id or ""),
+                ("note", self.data.tags.get("mlflow.note.content", "")),
+                ("metrics", pairs(self.data.metrics)),
+                ("params", pairs(self.data.params)),
+                ("tags", pairs(free)),
+                ("artifacts", info.artifact_uri or ""),
+            ],
+        )

@@ -43,7 +43,7 @@ def pairs(values: Mapping[str, object]) -> str:
 
 def _short(value: object) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
-    return text if len(text) <= _WIDTH else text[:_WIDTH - 1] + "…"
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 
 
 def page(title: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -23,8 +23,7 @@ class PresignedUrl(Answer, frozen=True):
     file_size: int | None = None
 
 
-@operation("GET", "/2.0/mlflow/artifacts/list", Needs(Permission.READ, Resource.RUN, "run_id"),
-           answer=ArtifactListing)
+@operation("GET", "/2.0/mlflow/artifacts/list", Needs(Permission.READ, Resource.RUN, "run_id"), answer=ArtifactListing)
 class ListArtifacts(Operation[ArtifactListing], frozen=True):
     """List the files and folders of a run directly under ``path``."""
 
@@ -33,8 +32,12 @@ class ListArtifacts(Operation[ArtifactListing], frozen=True):
     page_token: str | None = None
 
 
-@operation("GET", "/2.0/mlflow/logged-models/{model_id}/artifacts/directories",
-           Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id"), answer=ArtifactListing)
+@operation(
+    "GET",
+    "/2.0/mlflow/logged-models/{model_id}/artifacts/directories",
+    Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id"),
+    answer=ArtifactListing,
+)
 class ListLoggedModelArtifacts(Operation[ArtifactListing], frozen=True):
     """List the files and folders of a logged model directly under ``artifact_directory_path``."""
 
@@ -43,8 +46,12 @@ class ListLoggedModelArtifacts(Operation[ArtifactListing], frozen=True):
     page_token: str | None = None
 
 
-@operation("POST", "/2.0/mlflow/artifacts/presigned-upload-url", Needs(Permission.EDIT, Resource.RUN, "run_id"),
-           answer=PresignedUrl)
+@operation(
+    "POST",
+    "/2.0/mlflow/artifacts/presigned-upload-url",
+    Needs(Permission.EDIT, Resource.RUN, "run_id"),
+    answer=PresignedUrl,
+)
 class PresignUpload(Operation[PresignedUrl], frozen=True):
     """Ask for an address to which one file of a run may be put."""
 
@@ -53,8 +60,13 @@ class PresignUpload(Operation[PresignedUrl], frozen=True):
     expiration: Int64 = 900
 
 
-@operation("POST", "/2.0/mlflow/artifacts/presigned-download-url", Needs(Permission.READ, Resource.RUN, "run_id"),
-           answer=PresignedUrl, writes=False)
+@operation(
+    "POST",
+    "/2.0/mlflow/artifacts/presigned-download-url",
+    Needs(Permission.READ, Resource.RUN, "run_id"),
+    answer=PresignedUrl,
+    writes=False,
+)
 class PresignDownload(Operation[PresignedUrl], frozen=True):
     """Ask for an address from which one file of a run may be fetched."""
 

@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -25,7 +25,7 @@ from millstream.errors import BadRequest, InvalidValue, MissingValue
 from millstream.operations.table import Operation
 
 A = TypeVar("A")
-O = TypeVar("O", bound=Operation[Any])
+Kind = TypeVar("Kind", bound=Operation[Any])
 
 _ENCODE = msgspec.json.Encoder().encode
 _RENAMED = {"run_uuid": "run_id"}  # what clients before MLflow 1.0 call it; newer ones send both
@@ -34,8 +34,14 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _CAMEL_NAME = re.compile(rb'"[a-z]+[A-Z][A-Za-z]*"\s*:')
 _WHERE = re.compile(r" - at `\$\.?(?P<where>.*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
-_KINDS = {"int": "a whole number of 64 bits", "float": "a number", "str": "a string", "array": "a list",
-          "object": "an object", "bool": "true or false"}
+_KINDS = {
+    "int": "a whole number of 64 bits",
+    "float": "a number",
+    "str": "a string",
+    "array": "a list",
+    "object": "an object",
+    "bool": "true or false",
+}
 
 
 class _Form:
@@ -54,14 +60,14 @@ class _Form:
         self.decode_answer = msgspec.json.Decoder(answer, strict=False).decode if answer else None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _form(kind: type[Operation[Any]]) -> _Form:
     return _Form(kind)
 
 
 def decode_request(
-    kind: type[O], *, query: Sequence[tuple[str, str]] = (), body: bytes = b"", path: Mapping[str, str] | None = None
-) -> O:
+    kind: type[Kind], *, query: Sequence[tuple[str, str]] = (), body: bytes = b"", path: Mapping[str, str] | None = None
+) -> Kind:
     """The operation that a request describes.
 
     ``path`` holds the decoded fields of the path, ``query`` the decoded pairs of the query, ``body`` JSON text.
@@ -73,7 +79,7 @@ def decode_request(
     if body and plain and not query and not path:
         try:
             made = form.decode(body)
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             made = _decode_slowly(form, query, body, path)
     else:
         made = _decode_slowly(form, query, body, path)
@@ -114,8 +120,10 @@ def _parse(body: bytes) -> dict[str, Any]:
             f"the request body is not JSON: {error}", hint="send a JSON object, encoded as UTF-8"
         ) from None
     if not isinstance(parsed, dict):
-        raise BadRequest(f"the request body is a JSON {type(parsed).__name__}, not an object",
-                         hint='send a JSON object such as {"run_id": "…"}')
+        raise BadRequest(
+            f"the request body is a JSON {type(parsed).__name__}, not an object",
+            hint='send a JSON object such as {"run_id": "…"}',
+        )
     return parsed
 
 
@@ -152,8 +160,9 @@ def _refuse_nul(value: Any, where: str) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InvalidValue.of(where, value.encode("utf-8", "backslashreplace").decode(),
-                                  "text holds half of a surrogate pair") from None
+            raise InvalidValue.of(
+                where, value.encode("utf-8", "backslashreplace").decode(), "text holds half of a surrogate pair"
+            ) from None
     elif isinstance(value, dict):
         for name, item in value.items():
             _refuse_nul(item, f"{where}.{name}" if where else name)

@@ -66,8 +66,12 @@ class GetExperiment(Operation[ExperimentAnswer], frozen=True):
     experiment_id: str
 
 
-@operation("GET", "/2.0/mlflow/experiments/get-by-name",
-           Needs(Permission.READ, Resource.EXPERIMENT, "experiment_name"), answer=ExperimentAnswer)
+@operation(
+    "GET",
+    "/2.0/mlflow/experiments/get-by-name",
+    Needs(Permission.READ, Resource.EXPERIMENT, "experiment_name"),
+    answer=ExperimentAnswer,
+)
 class GetExperimentByName(Operation[ExperimentAnswer], frozen=True):
     """Read one experiment, deleted or not, by name."""
 
@@ -113,8 +117,13 @@ class DeleteExperimentTag(Operation[None], frozen=True):
     key: str
 
 
-@operation("POST", "/2.0/mlflow/experiments/search-datasets",
-           Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids"), answer=DatasetSummaries, writes=False)
+@operation(
+    "POST",
+    "/2.0/mlflow/experiments/search-datasets",
+    Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids"),
+    answer=DatasetSummaries,
+    writes=False,
+)
 class SearchDatasets(Operation[DatasetSummaries], frozen=True):
     """List the datasets that the runs of some experiments have used, newest first, at most 1,000."""
 

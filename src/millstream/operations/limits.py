@@ -49,14 +49,17 @@ def check_key(key: Any, field: str = "key") -> str:
         raise InvalidValue.of(field, key, "a key may not be empty")
     if not _KEY.match(key):
         raise InvalidValue.of(
-            field, key,
+            field,
+            key,
             "names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colons (:) "
             "and slashes (/)",
             hint="replace the other characters, for example with an underscore",
         )
     if posixpath.normpath(key) != key or key == "." or key.startswith(("..", "/")):
         raise InvalidValue.of(
-            field, key, f"a name with slashes must be a relative path in its shortest form, such as "
+            field,
+            key,
+            f"a name with slashes must be a relative path in its shortest form, such as "
             f"{posixpath.normpath(key).lstrip('/.') or 'loss'!r}",
         )
     if len(key) > KEY_LENGTH:
@@ -72,7 +75,9 @@ def check_text(value: Any, limit: int, field: str, *, cut: bool = False) -> str:
     if cut and TRUNCATE_LONG_VALUES.get():
         return text[:limit]
     raise LimitExceeded.of(
-        field, text[:20] + "…", f"it has {len(text)} characters, which exceeds the maximum length of {limit}",
+        field,
+        text[:20] + "…",
+        f"it has {len(text)} characters, which exceeds the maximum length of {limit}",
         hint="log long texts as an artifact: log_text(…) or log_dict(…)",
     )
 
@@ -80,8 +85,12 @@ def check_text(value: Any, limit: int, field: str, *, cut: bool = False) -> str:
 def check_timestamp(timestamp: Any, field: str = "timestamp") -> int:
     """A time in whole milliseconds since the epoch, not before it."""
     if not isinstance(timestamp, int) or timestamp < 0:
-        raise InvalidValue.of(field, timestamp, "a timestamp is a whole number of milliseconds since the epoch",
-                              hint="int(time.time() * 1000)")
+        raise InvalidValue.of(
+            field,
+            timestamp,
+            "a timestamp is a whole number of milliseconds since the epoch",
+            hint="int(time.time() * 1000)",
+        )
     return timestamp
 
 
@@ -102,7 +111,9 @@ def check_page(asked: int, most: int, least: int = 1) -> int:
 def check_batch(metrics: Sequence[Any], params: Sequence[Any], tags: Sequence[Any]) -> None:
     """The sizes of a batch. Raises LimitExceeded, naming the part that is too large."""
     for field, items, most in (
-        ("metrics", metrics, BATCH_METRICS), ("params", params, BATCH_PARAMS), ("tags", tags, BATCH_TAGS),
+        ("metrics", metrics, BATCH_METRICS),
+        ("params", params, BATCH_PARAMS),
+        ("tags", tags, BATCH_TAGS),
     ):
         if len(items) > most:
             raise LimitExceeded(
@@ -113,5 +124,6 @@ def check_batch(metrics: Sequence[Any], params: Sequence[Any], tags: Sequence[An
     if total > BATCH_ENTITIES:
         raise LimitExceeded(
             f"A batch logging request can contain at most {BATCH_ENTITIES} metrics, params and tags; this one has "
-            f"{total}.", hint="send them in several batches",
+            f"{total}.",
+            hint="send them in several batches",
         )

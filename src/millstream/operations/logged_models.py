@@ -44,7 +44,13 @@ class OrderBy(msgspec.Struct, frozen=True, omit_defaults=True):
     dataset_digest: str | None = None
 
 
-@operation("POST", _PATH, Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"), answer=LoggedModelAnswer, repeatable=False)
+@operation(
+    "POST",
+    _PATH,
+    Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"),
+    answer=LoggedModelAnswer,
+    repeatable=False,
+)
 class CreateLoggedModel(Operation[LoggedModelAnswer], frozen=True):
     """Create a logged model whose files are still to come. Without a name it gets a readable one."""
 
@@ -56,9 +62,13 @@ class CreateLoggedModel(Operation[LoggedModelAnswer], frozen=True):
     tags: list[LoggedModelTag] = []
 
 
-@operation("POST", f"{_PATH}/search",
-           Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True), answer=LoggedModelPage,
-           writes=False)
+@operation(
+    "POST",
+    f"{_PATH}/search",
+    Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True),
+    answer=LoggedModelPage,
+    writes=False,
+)
 class SearchLoggedModels(Operation[LoggedModelPage], frozen=True):
     """Find logged models by filter and datasets, in an order, page by page."""
 

@@ -60,7 +60,13 @@ class GetMetricHistory(Operation[MetricHistory], frozen=True):
     page_token: str | None = None
 
 
-@operation("GET", "/2.0/mlflow/metrics/get-history-bulk", Needs(Permission.READ, Resource.RUN, "run_id"), answer=MetricHistories, ajax_only=True)
+@operation(
+    "GET",
+    "/2.0/mlflow/metrics/get-history-bulk",
+    Needs(Permission.READ, Resource.RUN, "run_id"),
+    answer=MetricHistories,
+    ajax_only=True,
+)
 class GetMetricHistoryBulk(Operation[MetricHistories], frozen=True):
     """Read the first points of a metric of up to 100 runs, at most ``max_results`` (25,000) in all."""
 

@@ -39,8 +39,13 @@ class Moved(Answer, frozen=True):
     moved: int
 
 
-@operation("POST", "/2.0/mlflow/runs/create",
-           Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"), answer=RunAnswer, repeatable=False)
+@operation(
+    "POST",
+    "/2.0/mlflow/runs/create",
+    Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_id"),
+    answer=RunAnswer,
+    repeatable=False,
+)
 class CreateRun(Operation[RunAnswer], frozen=True):
     """Start a run in an active experiment. ``start_time`` is in milliseconds since the epoch."""
 
@@ -82,8 +87,13 @@ class GetRun(Operation[RunAnswer], frozen=True):
     run_id: str
 
 
-@operation("POST", "/2.0/mlflow/runs/search",
-           Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True), answer=RunPage, writes=False)
+@operation(
+    "POST",
+    "/2.0/mlflow/runs/search",
+    Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True),
+    answer=RunPage,
+    writes=False,
+)
 class SearchRuns(Operation[RunPage], frozen=True):
     """Find runs by filter, in an order, page by page.
 

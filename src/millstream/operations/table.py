@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 A = TypeVar("A")
-O = TypeVar("O", bound="type[Operation[Any]]")
+Kind = TypeVar("Kind", bound="type[Operation[Any]]")
 
 
 class Permission(enum.IntEnum):
@@ -97,9 +97,16 @@ OPERATIONS: list[type[Operation[Any]]] = []
 
 
 def operation(
-    method: str, path: str, needs: Needs, *, answer: type[Answer] | None = None, writes: bool | None = None,
-    max_body: int | None = None, ajax_only: bool = False, repeatable: bool = True,
-) -> Callable[[O], O]:
+    method: str,
+    path: str,
+    needs: Needs,
+    *,
+    answer: type[Answer] | None = None,
+    writes: bool | None = None,
+    max_body: int | None = None,
+    ajax_only: bool = False,
+    repeatable: bool = True,
+) -> Callable[[Kind], Kind]:
     """Enter an operation into the table. ``method`` may name several (``"GET POST"``), the first is what we send.
 
     ``writes`` says whether it changes the store; unless given, what is only reached by GET does not, all else does.
@@ -107,13 +114,20 @@ def operation(
     the way may send it again.
     """
 
-    def enter(cls: O) -> O:
+    def enter(cls: Kind) -> Kind:
         methods = tuple(method.split())
         summary = (cls.__doc__ or "").strip().split("\n")[0]
         cls.endpoint = Endpoint(
-            name=cls.__name__, methods=methods, path=path, needs=needs, answer=answer,
-            writes="GET" not in methods if writes is None else writes, group=cls.__module__.rsplit(".", 1)[-1],
-            summary=summary, max_body=max_body, ajax_only=ajax_only,
+            name=cls.__name__,
+            methods=methods,
+            path=path,
+            needs=needs,
+            answer=answer,
+            writes="GET" not in methods if writes is None else writes,
+            group=cls.__module__.rsplit(".", 1)[-1],
+            summary=summary,
+            max_body=max_body,
+            ajax_only=ajax_only,
             repeatable=repeatable,
         )
         OPERATIONS.append(cls)

@@ -103,7 +103,11 @@ def _open_databricks(uri: str) -> Store:
 
 def databricks_credentials(profile: str | None) -> tuple[str, str]:
     """Host and token: of the environment, or of a profile in the configuration file of Databricks' command line."""
-    if profile is None and (host := os.environ.get("DATABRICKS_HOST")) and (token := os.environ.get("DATABRICKS_TOKEN")):
+    if (
+        profile is None
+        and (host := os.environ.get("DATABRICKS_HOST"))
+        and (token := os.environ.get("DATABRICKS_TOKEN"))
+    ):
         return host if "://" in host else f"https://{host}", token
     path = Path(os.environ.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser()
     name = profile or os.environ.get("DATABRICKS_CONFIG_PROFILE", "DEFAULT")

@@ -1,12 +1,13 @@
 """The store contract as tests.
 
-    class TestMyStore(StoreConformance):
-        @pytest.fixture
-        def store(self): ...   # a fresh store each time, see millstream.stores.contract
+class TestMyStore(StoreConformance):
+    @pytest.fixture
+    def store(self): ...   # a fresh store each time, see millstream.stores.contract
 """
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -70,6 +71,7 @@ from millstream.operations import (
     LogOutputs,
     LogParam,
     MoveRuns,
+    Operation,
     PurgeGarbage,
     RestoreExperiment,
     RestoreLoggedModel,
@@ -202,15 +204,18 @@ class _Experiments:
                 break
         assert names == ["Default", *(f"e{number:02}" for number in range(11))]
 
-    @pytest.mark.parametrize(("clause", "expected"), [
-        ("name = 'e1'", ["e1"]),
-        ("name LIKE 'e%'", ["e0", "e1", "e2"]),
-        ("name ILIKE 'E%' AND tags.kind = 'b'", ["e1"]),
-        ("tags.kind != 'b'", ["e0"]),
-        ("name = 'e0' OR tags.kind = 'b'", ["e0", "e1"]),
-        ("NOT name LIKE 'e%'", ["Default"]),
-        ("name IN ('e0', 'e2')", ["e0", "e2"]),
-    ])
+    @pytest.mark.parametrize(
+        ("clause", "expected"),
+        [
+            ("name = 'e1'", ["e1"]),
+            ("name LIKE 'e%'", ["e0", "e1", "e2"]),
+            ("name ILIKE 'E%' AND tags.kind = 'b'", ["e1"]),
+            ("tags.kind != 'b'", ["e0"]),
+            ("name = 'e0' OR tags.kind = 'b'", ["e0", "e1"]),
+            ("NOT name LIKE 'e%'", ["Default"]),
+            ("name IN ('e0', 'e2')", ["e0", "e2"]),
+        ],
+    )
     def test_search_filters(self, store: Store, clause: str, expected: list[str]) -> None:
         store.execute(CreateExperiment("e0", tags=[ExperimentTag("kind", "a")]))
         store.execute(CreateExperiment("e1", tags=[ExperimentTag("kind", "b")]))
@@ -248,12 +253,26 @@ class _Runs:
         with pytest.raises(InvalidValue, match="different values"):
             store.execute(CreateRun("0", run_name="a", tags=[RunTag("mlflow.runName", "b")]))
 
-    @pytest.mark.parametrize("operation", [
-        GetRun("absent"), UpdateRun("absent", "FINISHED"), DeleteRun("absent"), RestoreRun("absent"),
-        LogMetric("absent", "k", 1.0, 1), LogParam("absent", "k", "v"), SetTag("absent", "k", "v"),
-        DeleteTag("absent", "k"), LogBatch("absent"), LogInputs("absent"), LogOutputs("absent"),
-        BeatRun("absent", 1.0), DeleteMetric("absent"), GetMetricHistory("absent", "k"),
-    ], ids=lambda operation: type(operation).__name__)
+    @pytest.mark.parametrize(
+        "operation",
+        [
+            GetRun("absent"),
+            UpdateRun("absent", "FINISHED"),
+            DeleteRun("absent"),
+            RestoreRun("absent"),
+            LogMetric("absent", "k", 1.0, 1),
+            LogParam("absent", "k", "v"),
+            SetTag("absent", "k", "v"),
+            DeleteTag("absent", "k"),
+            LogBatch("absent"),
+            LogInputs("absent"),
+            LogOutputs("absent"),
+            BeatRun("absent", 1.0),
+            DeleteMetric("absent"),
+            GetMetricHistory("absent", "k"),
+        ],
+        ids=lambda operation: type(operation).__name__,
+    )
     def test_an_unknown_run_is_not_found(self, store: Store, operation: Any) -> None:
         with pytest.raises(RunNotFound):
             store.execute(operation)
@@ -274,8 +293,15 @@ class _Runs:
         store.execute(DeleteRun(run_id))
         store.execute(DeleteRun(run_id))
         assert read(store, run_id).info.lifecycle_stage == "deleted"
-        for operation in (LogMetric(run_id, "k", 1.0, 1), LogParam(run_id, "k", "v"), SetTag(run_id, "k", "v"),
-                          UpdateRun(run_id, "FINISHED"), LogBatch(run_id), DeleteTag(run_id, "k")):
+        refused: list[Operation[Any]] = [
+            LogMetric(run_id, "k", 1.0, 1),
+            LogParam(run_id, "k", "v"),
+            SetTag(run_id, "k", "v"),
+            UpdateRun(run_id, "FINISHED"),
+            LogBatch(run_id),
+            DeleteTag(run_id, "k"),
+        ]
+        for operation in refused:
             with pytest.raises(InvalidValue, match="'active' state"):
                 store.execute(operation)
         store.execute(RestoreRun(run_id))
@@ -332,8 +358,11 @@ class _Logging:
     def test_bad_keys_are_refused_everywhere(self, store: Store, key: str) -> None:
         run_id = new_run(store)
         for operation in (
-            LogMetric(run_id, key, 1.0, 1), LogParam(run_id, key, "v"), SetTag(run_id, key, "v"),
-            LogBatch(run_id, [Metric(key, 1.0, 1, 1)]), LogBatch(run_id, params=[Param(key, "v")]),
+            LogMetric(run_id, key, 1.0, 1),
+            LogParam(run_id, key, "v"),
+            SetTag(run_id, key, "v"),
+            LogBatch(run_id, [Metric(key, 1.0, 1, 1)]),
+            LogBatch(run_id, params=[Param(key, "v")]),
             LogBatch(run_id, tags=[RunTag(key, "v")]),
         ):
             with pytest.raises(InvalidValue, match="key"):
@@ -364,8 +393,12 @@ class _Logging:
     def test_batches_have_limits(self, store: Store) -> None:
         run_id = new_run(store)
         metric, param, tag = Metric("m", 1.0, 1, 1), Param("p", "v"), RunTag("t", "v")
-        for operation in (LogBatch(run_id, [metric] * 1001), LogBatch(run_id, params=[param] * 101),
-                          LogBatch(run_id, tags=[tag] * 101), LogBatch(run_id, [metric] * 1000, [param])):
+        for operation in (
+            LogBatch(run_id, [metric] * 1001),
+            LogBatch(run_id, params=[param] * 101),
+            LogBatch(run_id, tags=[tag] * 101),
+            LogBatch(run_id, [metric] * 1000, [param]),
+        ):
             with pytest.raises(LimitExceeded, match="at most"):
                 store.execute(operation)
         store.execute(LogBatch(run_id, [Metric("m", 1.0, step, step) for step in range(1000)]))
@@ -420,8 +453,8 @@ class _Logging:
     def test_the_notes_of_old_clients_about_models_pile_up(self, store: Store) -> None:
         run_id = new_run(store)
         for path in ("first", "second"):
-            store.execute(LogModel(run_id, '{"artifact_path": "%s", "flavors": {}, "utc_time_created": "", "run_id": "r"}'
-                                   % path))
+            model: dict[str, Any] = {"artifact_path": path, "flavors": {}, "utc_time_created": "", "run_id": run_id}
+            store.execute(LogModel(run_id, json.dumps(model)))
         history = read(store, run_id).data.tags["mlflow.log-model.history"]
         assert history.index("first") < history.index("second")
         for text in ("{", "[]", "{}"):
@@ -520,10 +553,15 @@ class _Histories:
     def test_a_spike_is_seen_at_every_zoom(self, store: Store) -> None:
         run_id, size, spike = new_run(store), 20_000, 7_777
         for start in range(0, size, 1000):
-            store.execute(LogBatch(run_id, [
-                Metric("m", 55.0 if step == spike else math.sin(step / 500), step * 10, step)
-                for step in range(start, start + 1000)
-            ]))
+            store.execute(
+                LogBatch(
+                    run_id,
+                    [
+                        Metric("m", 55.0 if step == spike else math.sin(step / 500), step * 10, step)
+                        for step in range(start, start + 1000)
+                    ],
+                )
+            )
         for by in ("step", "time"):
             for zoom in (1, 2, 4, 8, 16):
                 low, high = max(0, spike - size // zoom // 2), min(size - 1, spike + size // zoom // 2)
@@ -546,7 +584,9 @@ class _Histories:
     def test_points_are_removed_from_a_step_on(self, store: Store) -> None:
         run_id = new_run(store)
         for start in range(0, 3000, 1000):
-            store.execute(LogBatch(run_id, [Metric("m", float(step), step, step) for step in range(start, start + 1000)]))
+            store.execute(
+                LogBatch(run_id, [Metric("m", float(step), step, step) for step in range(start, start + 1000)])
+            )
         store.execute(LogMetric(run_id, "other", 1.0, 1, 5000))
         assert store.execute(DeleteMetric(run_id, "m", 1500)).deleted == 1500
         assert read(store, run_id).data.metrics == {"m": 1499.0, "other": 1.0}
@@ -574,10 +614,15 @@ class _Inputs:
         found = store.execute(SearchRuns(["0"], "dataset.name = 'iris' AND dataset.context = 'training'")).runs
         assert [run.info.run_id for run in found] == [run_id]
 
-    @pytest.mark.parametrize("dataset", [
-        Dataset("", "d", "local", "{}"), Dataset("n" * 501, "d", "local", "{}"), Dataset("n", "d" * 37, "local", "{}"),
-        Dataset("n", "d", "local", "s" * 65_536),
-    ])
+    @pytest.mark.parametrize(
+        "dataset",
+        [
+            Dataset("", "d", "local", "{}"),
+            Dataset("n" * 501, "d", "local", "{}"),
+            Dataset("n", "d" * 37, "local", "{}"),
+            Dataset("n", "d", "local", "s" * 65_536),
+        ],
+    )
     def test_datasets_have_limits(self, store: Store, dataset: Dataset) -> None:
         with pytest.raises(InvalidValue, match="dataset"):
             store.execute(LogInputs(new_run(store), [DatasetInput(dataset)]))
@@ -586,9 +631,11 @@ class _Inputs:
 class _LoggedModels:
     def test_a_model_from_its_creation_to_the_trash_and_back(self, store: Store) -> None:
         run_id = new_run(store)
-        model = store.execute(CreateLoggedModel(
-            "0", "forest", "classifier", run_id, [LoggedModelParameter("depth", "3")], [LoggedModelTag("a", "b")]
-        )).model
+        model = store.execute(
+            CreateLoggedModel(
+                "0", "forest", "classifier", run_id, [LoggedModelParameter("depth", "3")], [LoggedModelTag("a", "b")]
+            )
+        ).model
         assert (model.name, model.status, model.params, model.tags) == ("forest", "PENDING", {"depth": "3"}, {"a": "b"})
         assert model.model_id.startswith("m-")
         assert model.artifact_location.endswith(f"/0/models/{model.model_id}/artifacts")
@@ -600,7 +647,8 @@ class _LoggedModels:
         now = store.execute(GetLoggedModel(model.model_id)).model
         assert (now.params, now.tags) == ({"depth": "3", "leaf": "2"}, {"a": "c"})
         assert [(m.key, m.value, m.step, m.dataset_name, m.run_id) for m in now.metrics] == [
-            ("acc", 0.75, 2, "iris", run_id)]
+            ("acc", 0.75, 2, "iris", run_id)
+        ]
         store.execute(DeleteLoggedModelTag(model.model_id, "a"))
         with pytest.raises(NotFound, match="No tag"):
             store.execute(DeleteLoggedModelTag(model.model_id, "a"))
@@ -682,51 +730,63 @@ class _RunSearch:
                 metrics.append(Metric("rare", math.nan, 1, 1))
             elif number % 3 == 0:
                 metrics.append(Metric("rare", float(number), 1, 1))
-            store.execute(LogBatch(run_id, metrics, [Param("depth", str(number % 3)), Param("Name", f"N{number}")],
-                                   [RunTag("kind", "even" if number % 2 == 0 else "odd")]))
+            store.execute(
+                LogBatch(
+                    run_id,
+                    metrics,
+                    [Param("depth", str(number % 3)), Param("Name", f"N{number}")],
+                    [RunTag("kind", "even" if number % 2 == 0 else "odd")],
+                )
+            )
             made.append(run_id)
         return made
 
-    @pytest.mark.parametrize(("clause", "expected"), [
-        (None, range(10)),
-        ("metrics.acc > 0.65", [0, 1, 2, 3]),
-        ("metrics.acc <= 0.1 and params.depth = '0'", [9]),
-        ("params.depth != '0'", [1, 2, 4, 5, 7, 8]),
-        ("params.Name LIKE 'N%' AND tags.kind = 'odd'", [1, 3, 5, 7, 9]),
-        ("params.Name LIKE 'n%'", []),
-        ("params.Name ILIKE 'n%'", range(10)),
-        ("attributes.run_name = 'run-3'", [3]),
-        ("attributes.run_name IN ('run-3', 'run-4')", [3, 4]),
-        ("attributes.start_time >= 1008", [8, 9]),
-        ("attributes.status = 'RUNNING' AND tags.kind = 'even'", [0, 2, 4, 6, 8]),
-        ("metrics.rare >= 0", [0, 3, 6]),
-        ("metrics.rare IS NULL", [1, 2, 4, 5, 7, 8]),
-        ("tags.absent IS NULL AND params.depth IS NOT NULL", range(10)),
-        ("params.depth = '0' OR tags.kind = 'odd'", [0, 1, 3, 5, 6, 7, 9]),
-        ("NOT (params.depth = '0' OR tags.kind = 'odd')", [2, 4, 8]),
-        ("metrics.acc BETWEEN 0.25 AND 0.45", [6, 7]),
-        ("params.depth NOT IN ('0', '1')", [2, 5, 8]),
-        ("params.Name MATCHES '^N[2-4]$'", [2, 3, 4]),
-        ("max(metrics.acc) >= 0.9", [0, 1, 9]),
-        ("min(metrics.acc) < 0.05", [0]),
-        ("first(metrics.acc) = 0.4", [4]),
-        ("last(metrics.acc) = 0.6", [4]),
-        ("best_step(metrics.acc) = 0 AND tags.kind = 'even'", [6, 8]),
-    ])
+    @pytest.mark.parametrize(
+        ("clause", "expected"),
+        [
+            (None, range(10)),
+            ("metrics.acc > 0.65", [0, 1, 2, 3]),
+            ("metrics.acc <= 0.1 and params.depth = '0'", [9]),
+            ("params.depth != '0'", [1, 2, 4, 5, 7, 8]),
+            ("params.Name LIKE 'N%' AND tags.kind = 'odd'", [1, 3, 5, 7, 9]),
+            ("params.Name LIKE 'n%'", []),
+            ("params.Name ILIKE 'n%'", range(10)),
+            ("attributes.run_name = 'run-3'", [3]),
+            ("attributes.run_name IN ('run-3', 'run-4')", [3, 4]),
+            ("attributes.start_time >= 1008", [8, 9]),
+            ("attributes.status = 'RUNNING' AND tags.kind = 'even'", [0, 2, 4, 6, 8]),
+            ("metrics.rare >= 0", [0, 3, 6]),
+            ("metrics.rare IS NULL", [1, 2, 4, 5, 7, 8]),
+            ("tags.absent IS NULL AND params.depth IS NOT NULL", range(10)),
+            ("params.depth = '0' OR tags.kind = 'odd'", [0, 1, 3, 5, 6, 7, 9]),
+            ("NOT (params.depth = '0' OR tags.kind = 'odd')", [2, 4, 8]),
+            ("metrics.acc BETWEEN 0.25 AND 0.45", [6, 7]),
+            ("params.depth NOT IN ('0', '1')", [2, 5, 8]),
+            ("params.Name MATCHES '^N[2-4]$'", [2, 3, 4]),
+            ("max(metrics.acc) >= 0.9", [0, 1, 9]),
+            ("min(metrics.acc) < 0.05", [0]),
+            ("first(metrics.acc) = 0.4", [4]),
+            ("last(metrics.acc) = 0.6", [4]),
+            ("best_step(metrics.acc) = 0 AND tags.kind = 'even'", [6, 8]),
+        ],
+    )
     def test_filters(self, store: Store, runs: list[str], clause: str | None, expected: Any) -> None:
         found = store.execute(SearchRuns(["0"], clause)).runs
         assert sorted(runs.index(run.info.run_id) for run in found) == list(expected)
 
-    @pytest.mark.parametrize(("order", "expected"), [
-        ([], [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]),
-        (["attributes.start_time ASC"], list(range(10))),
-        (["metrics.acc"], [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]),
-        (["metrics.acc DESC"], list(range(10))),
-        (["params.depth DESC", "metrics.acc DESC"], [2, 5, 8, 1, 4, 7, 0, 3, 6, 9]),
-        (["metrics.rare DESC"], [6, 3, 0, 9, 8, 7, 5, 4, 2, 1]),
-        (["metrics.rare ASC"], [0, 3, 6, 9, 8, 7, 5, 4, 2, 1]),
-        (["max(metrics.acc) DESC", "start_time ASC"], [0, 1, 9, 2, 8, 3, 7, 4, 6, 5]),
-    ])
+    @pytest.mark.parametrize(
+        ("order", "expected"),
+        [
+            ([], [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]),
+            (["attributes.start_time ASC"], list(range(10))),
+            (["metrics.acc"], [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]),
+            (["metrics.acc DESC"], list(range(10))),
+            (["params.depth DESC", "metrics.acc DESC"], [2, 5, 8, 1, 4, 7, 0, 3, 6, 9]),
+            (["metrics.rare DESC"], [6, 3, 0, 9, 8, 7, 5, 4, 2, 1]),
+            (["metrics.rare ASC"], [0, 3, 6, 9, 8, 7, 5, 4, 2, 1]),
+            (["max(metrics.acc) DESC", "start_time ASC"], [0, 1, 9, 2, 8, 3, 7, 4, 6, 5]),
+        ],
+    )
     def test_orders_and_pages_agree(self, store: Store, runs: list[str], order: list[str], expected: list[int]) -> None:
         for size in (3, 10, 50):
             found: list[int] = []
@@ -748,15 +808,20 @@ class _RunSearch:
 
     def test_views(self, store: Store, runs: list[str]) -> None:
         store.execute(DeleteRun(runs[4]))
-        by_view = {view: len(store.execute(SearchRuns(["0"], run_view_type=view)).runs)
-                   for view in ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")}
+        by_view = {
+            view: len(store.execute(SearchRuns(["0"], run_view_type=view)).runs)
+            for view in ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
+        }
         assert by_view == {"ACTIVE_ONLY": 9, "DELETED_ONLY": 1, "ALL": 10}
 
     def test_projection(self, store: Store, runs: list[str]) -> None:
-        run = store.execute(SearchRuns(["0"], max_results=1, metrics=["acc"], params=[], tags=["kind", "absent"])).runs[0]
-        assert (run.data.metrics.keys(), run.data.params, run.data.tags) == ({"acc"}, {}, {"kind": "odd"})
+        asked = SearchRuns(["0"], max_results=1, metrics=["acc"], params=[], tags=["kind", "absent"])
+        data = store.execute(asked).runs[0].data
+        assert (list(data.metrics), data.params, data.tags) == (["acc"], {}, {"kind": "odd"})
 
-    @pytest.mark.parametrize("clause", ["metrics.acc >", "metrics.acc = 'x'", "nothing.at = 1", "params.a > 'b'", "(", "a"])
+    @pytest.mark.parametrize(
+        "clause", ["metrics.acc >", "metrics.acc = 'x'", "nothing.at = 1", "params.a > 'b'", "(", "a"]
+    )
     def test_bad_filters_say_where(self, store: Store, clause: str) -> None:
         with pytest.raises(InvalidValue):
             store.execute(SearchRuns(["0"], clause))

@@ -30,7 +30,7 @@ from millstream.operations import (
 )
 from millstream.operations.codec import decode_answer, decode_request, encode_answer, encode_request
 
-_text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=20)
+_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
 _number = st.floats() | st.integers(-10, 10).map(float)
 _int64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -39,8 +39,11 @@ def sent(body: object) -> bytes:
     return json.dumps(body).encode()
 
 
-@given(st.lists(st.builds(Metric, _text, _number, _int64, _int64), max_size=5),
-       st.lists(st.builds(Param, _text, _text), max_size=3), st.lists(st.builds(RunTag, _text, _text), max_size=3))
+@given(
+    st.lists(st.builds(Metric, _text, _number, _int64, _int64), max_size=5),
+    st.lists(st.builds(Param, _text, _text), max_size=3),
+    st.lists(st.builds(RunTag, _text, _text), max_size=3),
+)
 def test_a_request_survives_the_wire(metrics: list[Metric], params: list[Param], tags: list[RunTag]) -> None:
     operation = LogBatch("run", metrics, params, tags)
     _, _, body = encode_request(operation)
@@ -68,8 +71,13 @@ def test_rubbish_is_refused_by_name(body: bytes) -> None:
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(["run_id", "runId", "key", "value", "metrics", "params", "tags", "timestamp", "step", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["run_id", "runId", "key", "value", "metrics", "params", "tags", "timestamp", "step", "x"]),
+            inner,
+        )
+    ),
     max_leaves=12,
 )
 
@@ -84,27 +92,47 @@ def test_any_json_is_a_request_or_refused(value: Any) -> None:
 
 
 def test_what_proto3_json_allows() -> None:
-    made = decode_request(LogMetric, body=sent({
-        "runUuid": "old", "run_id": "r", "key": "k", "value": "NaN", "timestamp": "12", "step": None, "unknown": {},
-    }))
+    made = decode_request(
+        LogMetric,
+        body=sent(
+            {
+                "runUuid": "old",
+                "run_id": "r",
+                "key": "k",
+                "value": "NaN",
+                "timestamp": "12",
+                "step": None,
+                "unknown": {},
+            }
+        ),
+    )
     assert (made.run_id, made.timestamp, made.step) == ("r", 12, 0)
     assert math.isnan(made.value)
-    assert decode_request(LogMetric, body=b'{"run_id":"r","key":"k","value":-Infinity,"timestamp":1}').value == -math.inf
+    assert (
+        decode_request(LogMetric, body=b'{"run_id":"r","key":"k","value":-Infinity,"timestamp":1}').value == -math.inf
+    )
     assert decode_request(SearchRuns, body=sent({"runViewType": 3})).run_view_type == "ALL"
     assert decode_request(GetRun, query=[("run_uuid", "old"), ("run_id", "r")]).run_id == "r"
     assert decode_request(GetRun, query=[("run_uuid", "old")]).run_id == "old"
 
 
-@pytest.mark.parametrize(("body", "kind", "message"), [
-    ({}, MissingValue, "Missing value for required parameter 'run_id'"),
-    ({"run_id": "", "key": "k", "value": 1, "timestamp": 1}, MissingValue, "'run_id'"),
-    ({"run_id": "r", "key": "k", "timestamp": 1}, MissingValue, "'value'"),
-    ({"run_id": 7, "key": "k", "value": 1, "timestamp": 1}, InvalidValue, "Invalid value 7 for parameter 'run_id' supplied"),
-    ({"run_id": "r", "key": "k", "value": "x", "timestamp": 1}, InvalidValue, 'Invalid value "x" for parameter'),
-    ({"run_id": "r", "key": "k", "value": 1, "timestamp": 2**63}, InvalidValue, "64 bits"),
-    ({"run_id": "r", "key": "k", "value": 1, "timestamp": 1.5}, InvalidValue, "'timestamp'"),
-    ({"run_id": "r", "key": "a\x00b", "value": 1, "timestamp": 1}, InvalidValue, "NUL"),
-])
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        ({}, MissingValue, "Missing value for required parameter 'run_id'"),
+        ({"run_id": "", "key": "k", "value": 1, "timestamp": 1}, MissingValue, "'run_id'"),
+        ({"run_id": "r", "key": "k", "timestamp": 1}, MissingValue, "'value'"),
+        (
+            {"run_id": 7, "key": "k", "value": 1, "timestamp": 1},
+            InvalidValue,
+            "Invalid value 7 for parameter 'run_id' supplied",
+        ),
+        ({"run_id": "r", "key": "k", "value": "x", "timestamp": 1}, InvalidValue, 'Invalid value "x" for parameter'),
+        ({"run_id": "r", "key": "k", "value": 1, "timestamp": 2**63}, InvalidValue, "64 bits"),
+        ({"run_id": "r", "key": "k", "value": 1, "timestamp": 1.5}, InvalidValue, "'timestamp'"),
+        ({"run_id": "r", "key": "a\x00b", "value": 1, "timestamp": 1}, InvalidValue, "NUL"),
+    ],
+)
 def test_what_is_wrong_is_named(body: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match="(?s).*".join(message.split("…"))):
         decode_request(LogMetric, body=sent(body))
@@ -118,8 +146,18 @@ def test_what_is_no_json_object(body: bytes) -> None:
 
 def test_fields_deep_inside_are_named_by_their_place() -> None:
     with pytest.raises(InvalidValue, match=r"'metrics\[1\]\.value'"):
-        decode_request(LogBatch, body=sent({"run_id": "r", "metrics": [
-            {"key": "a", "value": 1, "timestamp": 1, "step": 0}, {"key": "a", "value": [], "timestamp": 1, "step": 0}]}))
+        decode_request(
+            LogBatch,
+            body=sent(
+                {
+                    "run_id": "r",
+                    "metrics": [
+                        {"key": "a", "value": 1, "timestamp": 1, "step": 0},
+                        {"key": "a", "value": [], "timestamp": 1, "step": 0},
+                    ],
+                }
+            ),
+        )
     with pytest.raises(MissingValue, match=r"'params\[0\]\.key'"):
         decode_request(LogBatch, body=sent({"run_id": "r", "params": [{"value": "v"}]}))
 
@@ -127,10 +165,15 @@ def test_fields_deep_inside_are_named_by_their_place() -> None:
 def test_requests_that_carry_fields_in_path_and_query() -> None:
     assert encode_request(GetMetricHistoryBulkInterval(["a", "b"], "x", 0, 9)) == (
         "/2.0/mlflow/metrics/get-history-bulk-interval",
-        [("run_ids", "a"), ("run_ids", "b"), ("metric_key", "x"), ("start_step", "0"), ("end_step", "9")], None)
+        [("run_ids", "a"), ("run_ids", "b"), ("metric_key", "x"), ("start_step", "0"), ("end_step", "9")],
+        None,
+    )
     assert encode_request(DeleteLoggedModelTag("m-1", "a/b c"))[0] == "/2.0/mlflow/logged-models/m-1/tags/a%2Fb%20c"
     assert encode_request(FinalizeLoggedModel("m-1", "LOGGED_MODEL_READY")) == (
-        "/2.0/mlflow/logged-models/m-1", [], b'{"status":"LOGGED_MODEL_READY"}')
+        "/2.0/mlflow/logged-models/m-1",
+        [],
+        b'{"status":"LOGGED_MODEL_READY"}',
+    )
 
 
 def test_a_word_that_says_null_is_not_a_number() -> None:
@@ -176,8 +219,11 @@ def recorded() -> list[Any]:
         for kind in OPERATIONS:
             fields = match_path(kind.endpoint.path, path)
             if exchange["method"] in kind.endpoint.methods and fields is not None:
-                found.append(pytest.param(kind, fields, exchange,
-                                          id=f"{exchange['client']} {kind.__name__} {exchange['status']}"))
+                found.append(
+                    pytest.param(
+                        kind, fields, exchange, id=f"{exchange['client']} {kind.__name__} {exchange['status']}"
+                    )
+                )
                 break
     return found
 

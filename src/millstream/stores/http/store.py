@@ -42,7 +42,11 @@ class HttpStore(Store):
         endpoint = operation.endpoint
         prefix = "/ajax-api" if endpoint.ajax_only else "/api"
         answer = self.transport.request(
-            endpoint.method, prefix + path, query=query, body=body, headers=_JSON if body is not None else None,
+            endpoint.method,
+            prefix + path,
+            query=query,
+            body=body,
+            headers=_JSON if body is not None else None,
             retry=retry,
         )
         return decode_answer(type(operation), answer.data)

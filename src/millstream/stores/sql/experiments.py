@@ -62,7 +62,7 @@ def load_experiments(transaction: Transaction, rows: Sequence[Row[Any]]) -> list
     tags: dict[int, list[ExperimentTag]] = defaultdict(list)
     numbers = [row.id for row in rows]
     for start in range(0, len(numbers), 500):
-        query = select(experiment_tags).where(experiment_tags.c.experiment_id.in_(numbers[start:start + 500]))
+        query = select(experiment_tags).where(experiment_tags.c.experiment_id.in_(numbers[start : start + 500]))
         for tag in transaction.connection.execute(query):
             tags[tag.experiment_id].append(ExperimentTag(tag.key, tag.value))
     return [
@@ -92,8 +92,10 @@ def _refuse_taken(transaction: Transaction, name: str) -> None:
     if taken is None:
         return
     if taken.deleted_time is None:
-        raise AlreadyExists(f"Experiment(name={name}) already exists.",
-                            hint="take another name, or set_experiment(…) to use the one that is there")
+        raise AlreadyExists(
+            f"Experiment(name={name}) already exists.",
+            hint="take another name, or set_experiment(…) to use the one that is there",
+        )
     raise AlreadyExists(
         f"Experiment(name={name}) already exists. It is in the deleted state.",
         hint=f"restore it: `millstream experiments restore --experiment-id {taken.id}`, or remove it for good: "
@@ -105,20 +107,29 @@ def _refuse_taken(transaction: Transaction, name: str) -> None:
 def create(transaction: Transaction, operation: CreateExperiment) -> ExperimentCreated:
     name = check_name(operation.name)
     location = check_text(operation.artifact_location or "", ARTIFACT_LOCATION_LENGTH, "artifact_location")
-    tags = {check_key(tag.key, f"tags[{index}].key"): check_text(tag.value, EXPERIMENT_TAG_LENGTH, f"tags[{index}].value")
-            for index, tag in enumerate(operation.tags)}
+    tags = {
+        check_key(tag.key, f"tags[{index}].key"): check_text(tag.value, EXPERIMENT_TAG_LENGTH, f"tags[{index}].value")
+        for index, tag in enumerate(operation.tags)
+    }
     _refuse_taken(transaction, name)
     now = now_ms()
     connection = transaction.connection
-    made = connection.execute(insert(experiments).values(
-        name=name, artifact_location=location, creation_time=now, last_update_time=now,
-        creator=transaction.principal.name,
-    ))
+    made = connection.execute(
+        insert(experiments).values(
+            name=name,
+            artifact_location=location,
+            creation_time=now,
+            last_update_time=now,
+            creator=transaction.principal.name,
+        )
+    )
     number = made.inserted_primary_key[0]  # type: ignore[index]
     if not location:
-        connection.execute(update(experiments).where(experiments.c.id == number).values(
-            artifact_location=under(transaction.artifact_root, str(number))
-        ))
+        connection.execute(
+            update(experiments)
+            .where(experiments.c.id == number)
+            .values(artifact_location=under(transaction.artifact_root, str(number)))
+        )
     many(connection, _UPSERT_TAG, [(number, key, value) for key, value in tags.items()])
     return ExperimentCreated(str(number))
 
@@ -152,7 +163,8 @@ def remove(transaction: Transaction, operation: DeleteExperiment) -> None:
         update(experiments).where(experiments.c.id == number).values(deleted_time=now, last_update_time=now)
     )
     connection.execute(
-        update(runs).where(runs.c.experiment_id == number, runs.c.deleted_time.is_(None))
+        update(runs)
+        .where(runs.c.experiment_id == number, runs.c.deleted_time.is_(None))
         .values(deleted_time=now, deleted_with_experiment=True)
     )
 
@@ -165,7 +177,8 @@ def restore(transaction: Transaction, operation: RestoreExperiment) -> None:
         update(experiments).where(experiments.c.id == number).values(deleted_time=None, last_update_time=now_ms())
     )
     connection.execute(
-        update(runs).where(runs.c.experiment_id == number, runs.c.deleted_with_experiment)
+        update(runs)
+        .where(runs.c.experiment_id == number, runs.c.deleted_with_experiment)
         .values(deleted_time=None, deleted_with_experiment=False)
     )
 
@@ -176,8 +189,10 @@ def rename(transaction: Transaction, operation: UpdateExperiment) -> None:
     if operation.new_name is None:
         return
     if row.deleted_time is not None:
-        raise InvalidState("Cannot rename a non-active experiment.",
-                           hint=f"restore it: `millstream experiments restore --experiment-id {row.id}`")
+        raise InvalidState(
+            "Cannot rename a non-active experiment.",
+            hint=f"restore it: `millstream experiments restore --experiment-id {row.id}`",
+        )
     name = check_name(operation.new_name)
     if name == row.name:
         return
@@ -199,9 +214,9 @@ def set_tag(transaction: Transaction, operation: SetExperimentTag) -> None:
 @executes(DeleteExperimentTag)
 def delete_tag(transaction: Transaction, operation: DeleteExperimentTag) -> None:
     number = find_experiment(transaction, operation.experiment_id, active=True).id
-    gone = transaction.connection.execute(delete(experiment_tags).where(
-        experiment_tags.c.experiment_id == number, experiment_tags.c.key == operation.key
-    ))
+    gone = transaction.connection.execute(
+        delete(experiment_tags).where(experiment_tags.c.experiment_id == number, experiment_tags.c.key == operation.key)
+    )
     if not gone.rowcount:
         raise NotFound(f"No tag with name: {operation.key} in experiment with id {operation.experiment_id}")
     _touch(transaction, number)
@@ -220,13 +235,16 @@ def search_datasets(transaction: Transaction, operation: SearchDatasets) -> Data
     query = (
         select(datasets.c.experiment_id, datasets.c.name, datasets.c.digest, context, func.max(dataset_inputs.c.id))
         .join(dataset_inputs, dataset_inputs.c.dataset == datasets.c.id)
-        .join(dataset_input_tags, (dataset_input_tags.c.input == dataset_inputs.c.id)
-              & (dataset_input_tags.c.key == "mlflow.data.context"), isouter=True)
+        .join(
+            dataset_input_tags,
+            (dataset_input_tags.c.input == dataset_inputs.c.id) & (dataset_input_tags.c.key == "mlflow.data.context"),
+            isouter=True,
+        )
         .where(datasets.c.experiment_id.in_(numbers))
         .group_by(datasets.c.experiment_id, datasets.c.name, datasets.c.digest, context)
         .order_by(func.max(dataset_inputs.c.id).desc())
         .limit(_DATASETS_LISTED)
     )
-    return DatasetSummaries([
-        DatasetSummary(str(row[0]), row[1], row[2], row[3]) for row in transaction.connection.execute(query)
-    ])
+    return DatasetSummaries(
+        [DatasetSummary(str(row[0]), row[1], row[2], row[3]) for row in transaction.connection.execute(query)]
+    )

@@ -35,14 +35,23 @@ def find(transaction: Transaction, operation: FindGarbage) -> GarbageAnswer:
 
 
 def _find(
-    transaction: Transaction, table: Table, id_column: str, kind: str, ids: Sequence[Any], operation: FindGarbage,
+    transaction: Transaction,
+    table: Table,
+    id_column: str,
+    kind: str,
+    ids: Sequence[Any],
+    operation: FindGarbage,
     inside: Sequence[int] | None = None,
 ) -> list[Garbage]:
     home = table.c.id if kind == "experiment" else table.c.experiment_id
     root = table.c.artifact_location if kind == "experiment" else table.c.artifact_uri
-    query = select(
-        table.c.id, table.c[id_column].label("name"), root.label("root"), table.c.deleted_time, home.label("home")
-    ).where(table.c.deleted_time.is_not(None)).order_by(table.c.id)
+    query = (
+        select(
+            table.c.id, table.c[id_column].label("name"), root.label("root"), table.c.deleted_time, home.label("home")
+        )
+        .where(table.c.deleted_time.is_not(None))
+        .order_by(table.c.id)
+    )
     if inside is not None:
         query = query.where(home.in_(inside))
     if ids:
@@ -59,8 +68,9 @@ def _find(
 def _kept_run(transaction: Transaction, row: Any) -> str | None:
     """A deleted run keeps its files while a model that it made is in use."""
     living = transaction.connection.execute(
-        select(logged_models.c.model_id).where(logged_models.c.source_run_id == row.name,
-                                               logged_models.c.deleted_time.is_(None)).limit(1)
+        select(logged_models.c.model_id)
+        .where(logged_models.c.source_run_id == row.name, logged_models.c.deleted_time.is_(None))
+        .limit(1)
     ).scalar()
     return f"logged model {living} was made by it" if living else None
 
@@ -77,7 +87,8 @@ def _kept_experiment(transaction: Transaction, row: Any) -> str | None:
 
 def _kept_model(transaction: Transaction, row: Any) -> str | None:
     user = transaction.connection.execute(
-        select(runs.c.run_id).join(model_links, model_links.c.run == runs.c.id)
+        select(runs.c.run_id)
+        .join(model_links, model_links.c.run == runs.c.id)
         .where(model_links.c.model_id == row.name, model_links.c.direction == "input", runs.c.deleted_time.is_(None))
         .limit(1)
     ).scalar()
@@ -86,8 +97,10 @@ def _kept_model(transaction: Transaction, row: Any) -> str | None:
 
 @executes(PurgeGarbage)
 def purge(transaction: Transaction, operation: PurgeGarbage) -> Purged:
-    models = [_deleted(transaction, logged_models, "model_id", model_id, _kept_model)
-              for model_id in operation.logged_model_ids]
+    models = [
+        _deleted(transaction, logged_models, "model_id", model_id, _kept_model)
+        for model_id in operation.logged_model_ids
+    ]
     of_runs = [_deleted(transaction, runs, "run_id", run_id, _kept_run) for run_id in operation.run_ids]
     numbers = [experiment_number(experiment_id) for experiment_id in operation.experiment_ids]
     of_experiments = [_deleted(transaction, experiments, "id", number, _kept_experiment) for number in numbers]
@@ -103,7 +116,9 @@ def purge(transaction: Transaction, operation: PurgeGarbage) -> Purged:
 
 
 _NOT_FOUND: dict[str, Callable[[str], NotFound]] = {
-    "runs": no_run, "experiments": no_experiment, "logged_models": no_model,
+    "runs": no_run,
+    "experiments": no_experiment,
+    "logged_models": no_model,
 }
 
 
@@ -114,8 +129,10 @@ def _deleted(transaction: Transaction, table: Table, id_column: str, name: Any, 
     if row is None:
         raise _NOT_FOUND[table.name](str(name))
     if row.deleted_time is None:
-        raise InvalidState(f"{table.name.removesuffix('s').replace('_', ' ')} {name} is not deleted",
-                           hint="delete it first; then it can be removed for good")
+        raise InvalidState(
+            f"{table.name.removesuffix('s').replace('_', ' ')} {name} is not deleted",
+            hint="delete it first; then it can be removed for good",
+        )
     reason = kept(transaction, row)
     if reason:
         raise InvalidState(f"{name} must stay: {reason}", hint="delete what refers to it first")

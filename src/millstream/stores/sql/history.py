@@ -57,8 +57,9 @@ def _after(token: str) -> ColumnElement[bool]:
         step, timestamp, value, is_nan = json.loads(base64.urlsafe_b64decode(token.encode()))
         where = (int(step), int(timestamp), float(value), int(is_nan))
     except (ValueError, TypeError):
-        raise InvalidValue.of("page_token", token, "it is not a token that this server gave out",
-                              hint="start again without a token") from None
+        raise InvalidValue.of(
+            "page_token", token, "it is not a token that this server gave out", hint="start again without a token"
+        ) from None
     columns = (_POINT.step, _POINT.timestamp, _POINT.value, _POINT.is_nan)
     return tuple_(*columns) > tuple_(*(literal(item, column.type) for item, column in zip(where, columns, strict=True)))
 
@@ -93,8 +94,10 @@ def bulk(transaction: Transaction, operation: GetMetricHistoryBulk) -> MetricHis
     if key is not None:
         for row in find_rows(transaction, sorted(wanted)):
             found = transaction.connection.execute(_of(row.id, key).limit(left - len(points)))
-            points += [MetricWithRunId(operation.metric_key, _value(point), point.timestamp, point.step, row.run_id)
-                       for point in found]
+            points += [
+                MetricWithRunId(operation.metric_key, _value(point), point.timestamp, point.step, row.run_id)
+                for point in found
+            ]
             if len(points) >= left:
                 break
     return MetricHistories(points)
@@ -112,8 +115,10 @@ def bulk_interval(transaction: Transaction, operation: GetMetricHistoryBulkInter
         window = _Window("step", operation.start_step, operation.end_step, max(most // 4, 1))
         for row in find_rows(transaction, wanted):
             sampled, _ = _sample(transaction, row.id, key, window)
-            points += [MetricWithRunId(operation.metric_key, value, timestamp, step, row.run_id)
-                       for step, timestamp, value in sampled]
+            points += [
+                MetricWithRunId(operation.metric_key, value, timestamp, step, row.run_id)
+                for step, timestamp, value in sampled
+            ]
     return MetricHistories(points)
 
 
@@ -213,8 +218,9 @@ def _within(query: Select[Any], window: _Window) -> Select[Any]:
     return query
 
 
-_CORNER_COLUMNS = [_BLOCK[f"{corner}_{part}"] for corner in ("first", "last", "min", "max")
-                   for part in ("step", "timestamp", "value")]
+_CORNER_COLUMNS = [
+    _BLOCK[f"{corner}_{part}"] for corner in ("first", "last", "min", "max") for part in ("step", "timestamp", "value")
+]
 
 
 def _stretches(transaction: Transaction, run: int, key: int, window: _Window) -> list[_Corners]:
@@ -222,8 +228,11 @@ def _stretches(transaction: Transaction, run: int, key: int, window: _Window) ->
     connection = transaction.connection
     points = _within(_of(run, key), window)
     query = select(_BLOCK.block, *_CORNER_COLUMNS).where(_BLOCK.run == run, _BLOCK.key == key)
-    low, high = (_BLOCK.first_step, _BLOCK.last_step) if window.by == "step" else (
-        _BLOCK.first_timestamp, _BLOCK.last_timestamp)
+    low, high = (
+        (_BLOCK.first_step, _BLOCK.last_step)
+        if window.by == "step"
+        else (_BLOCK.first_timestamp, _BLOCK.last_timestamp)
+    )
     if window.start is not None:
         query = query.where(high >= window.start)
     if window.end is not None:
@@ -236,11 +245,12 @@ def _stretches(transaction: Transaction, run: int, key: int, window: _Window) ->
     ranges = [(-(2**63), BLOCK_STEPS - 1)]
     by = 0 if window.by == "step" else 1
     for block, *columns in blocks:
-        first, last, least, greatest = (_corner(*columns[start:start + 3]) for start in (0, 3, 6, 9))
+        first, last, least, greatest = (_corner(*columns[start : start + 3]) for start in (0, 3, 6, 9))
         if first is None or last is None:
             continue
         cut = (window.start is not None and first[by] < window.start) or (
-            window.end is not None and last[by] > window.end)
+            window.end is not None and last[by] > window.end
+        )
         if cut:
             ranges.append((block * BLOCK_STEPS, (block + 1) * BLOCK_STEPS - 1))
         else:
@@ -266,8 +276,9 @@ def cut(transaction: Transaction, operation: DeleteMetric) -> Deleted:
         if key is None:
             return Deleted(0)
         of_run = and_(of_run, metrics.c.key == key)
-    kept_on = connection.execute(select(metrics.c.key, metrics.c.model_id, metrics.c.dataset_name,
-                                        metrics.c.dataset_digest).where(of_run)).all()
+    kept_on = connection.execute(
+        select(metrics.c.key, metrics.c.model_id, metrics.c.dataset_name, metrics.c.dataset_digest).where(of_run)
+    ).all()
     gone = 0
     for key, *measured_on in kept_on:
         points = and_(_POINT.run == run.id, _POINT.key == key)
@@ -285,7 +296,9 @@ def cut(transaction: Transaction, operation: DeleteMetric) -> Deleted:
     return Deleted(gone)
 
 
-def _summarise(transaction: Transaction, run: Row[Any], key: int, cut_at: int | None, measured_on: Sequence[Any]) -> None:
+def _summarise(
+    transaction: Transaction, run: Row[Any], key: int, cut_at: int | None, measured_on: Sequence[Any]
+) -> None:
     """Make the summary again from the points that are left, and the block that was cut in two."""
     if cut_at is None:
         return
@@ -303,6 +316,4 @@ def _summarise(transaction: Transaction, run: Row[Any], key: int, cut_at: int | 
         whole.where(of_metric, edge),
     ]
     left = [_point(row) for query in corners for row in connection.execute(query)]
-    write_points(connection, [
-        Point(run.id, key, run.experiment_id, *point, *measured_on) for point in left
-    ])
+    write_points(connection, [Point(run.id, key, run.experiment_id, *point, *measured_on) for point in left])

@@ -26,9 +26,7 @@ from millstream.stores.sql.transaction import Transaction, executes, find_run
 
 _CONTEXT_TAG = "mlflow.data.context"
 _HISTORY_TAG = "mlflow.log-model.history"
-_INSERT_LINK = (
-    "INSERT INTO model_links (run, direction, model_id, step) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+_INSERT_LINK = "INSERT INTO model_links (run, direction, model_id, step) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UPSERT_TAG = (
     "INSERT INTO dataset_input_tags (input, key, value) VALUES (?, ?, ?)"
     " ON CONFLICT (input, key) DO UPDATE SET value = excluded.value"
@@ -37,9 +35,14 @@ _UPSERT_TAG = (
 
 def check_dataset(dataset: Dataset, where: str) -> None:
     """Hold a dataset to the limits. Raises InvalidValue that names the field."""
-    for name, limit in (("name", DATASET_NAME_LENGTH), ("digest", DATASET_DIGEST_LENGTH),
-                        ("source", DATASET_SOURCE_LENGTH), ("schema", DATASET_SCHEMA_LENGTH),
-                        ("profile", DATASET_PROFILE_LENGTH), ("source_type", KEY_LENGTH)):
+    for name, limit in (
+        ("name", DATASET_NAME_LENGTH),
+        ("digest", DATASET_DIGEST_LENGTH),
+        ("source", DATASET_SOURCE_LENGTH),
+        ("schema", DATASET_SCHEMA_LENGTH),
+        ("profile", DATASET_PROFILE_LENGTH),
+        ("source_type", KEY_LENGTH),
+    ):
         value = getattr(dataset, name)
         if value is None:
             continue
@@ -61,22 +64,32 @@ def log_inputs(transaction: Transaction, operation: LogInputs) -> None:
 
 def _use_dataset(transaction: Transaction, run: int, experiment: int, used: DatasetInput) -> None:
     connection, dataset = transaction.connection, used.dataset
-    known = connection.execute(select(datasets.c.id).where(
-        datasets.c.experiment_id == experiment, datasets.c.name == dataset.name, datasets.c.digest == dataset.digest
-    )).scalar()
+    known = connection.execute(
+        select(datasets.c.id).where(
+            datasets.c.experiment_id == experiment, datasets.c.name == dataset.name, datasets.c.digest == dataset.digest
+        )
+    ).scalar()
     if known is None:
-        known = connection.execute(insert(datasets).values(
-            experiment_id=experiment, name=dataset.name, digest=dataset.digest, source_type=dataset.source_type,
-            source=dataset.source, schema=dataset.schema, profile=dataset.profile,
-        )).inserted_primary_key[0]  # type: ignore[index]
+        known = connection.execute(
+            insert(datasets).values(
+                experiment_id=experiment,
+                name=dataset.name,
+                digest=dataset.digest,
+                source_type=dataset.source_type,
+                source=dataset.source,
+                schema=dataset.schema,
+                profile=dataset.profile,
+            )
+        ).inserted_primary_key[0]  # type: ignore[index]
     context = next((tag.value for tag in used.tags if tag.key == _CONTEXT_TAG), None)
-    link = connection.execute(select(dataset_inputs.c.id).where(
-        dataset_inputs.c.run == run, dataset_inputs.c.dataset == known
-    )).scalar()
+    link = connection.execute(
+        select(dataset_inputs.c.id).where(dataset_inputs.c.run == run, dataset_inputs.c.dataset == known)
+    ).scalar()
     if link is not None:
         return
-    link = connection.execute(insert(dataset_inputs).values(run=run, dataset=known, context=context)
-                              ).inserted_primary_key[0]  # type: ignore[index]
+    link = connection.execute(
+        insert(dataset_inputs).values(run=run, dataset=known, context=context)
+    ).inserted_primary_key[0]  # type: ignore[index]
     tags = {tag.key: check_text(tag.value, 500, "tags.value") for tag in used.tags}
     many(connection, _UPSERT_TAG, [(link, key, value) for key, value in sorted(tags.items())])
 
@@ -86,8 +99,11 @@ def log_outputs(transaction: Transaction, operation: LogOutputs) -> None:
     run = find_run(transaction, operation.run_id, active=True)
     if len(operation.models) > INPUTS:
         raise LimitExceeded(f"at most {INPUTS} outputs may be logged at once")
-    many(transaction.connection, _INSERT_LINK,
-         [(run.id, "output", model.model_id, model.step) for model in operation.models])
+    many(
+        transaction.connection,
+        _INSERT_LINK,
+        [(run.id, "output", model.model_id, model.step) for model in operation.models],
+    )
 
 
 @executes(LogModel)

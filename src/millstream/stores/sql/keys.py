@@ -55,7 +55,7 @@ class Keys:
         missing = [number for number in set(numbers) if number not in self._name]
         for start in range(0, len(missing), _CHUNK):
             rows = connection.execute(
-                select(keys.c.id, keys.c.name).where(keys.c.id.in_(missing[start:start + _CHUNK]))
+                select(keys.c.id, keys.c.name).where(keys.c.id.in_(missing[start : start + _CHUNK]))
             )
             for number, name in rows:
                 self._name[number] = name
@@ -65,5 +65,5 @@ class Keys:
 def _read(connection: Connection, names: list[str]) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     for start in range(0, len(names), _CHUNK):
-        found += [(row[0], row[1]) for row in connection.execute(_FIND, {"names": names[start:start + _CHUNK]})]
+        found += [(row[0], row[1]) for row in connection.execute(_FIND, {"names": names[start : start + _CHUNK]})]
     return found

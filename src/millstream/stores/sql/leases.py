@@ -32,14 +32,21 @@ def sweep(transaction: Transaction) -> int:
     now = now_ms()
     lapsed = (
         select(runs.c.id, runs.c.run_id, runs.c.lease_until)
-        .where(runs.c.lease_until < now, runs.c.status.in_((RunStatus.RUNNING, RunStatus.SCHEDULED)),
-               runs.c.deleted_time.is_(None))
-        .order_by(runs.c.id).limit(_SWEPT_AT_ONCE).with_for_update(skip_locked=True)
+        .where(
+            runs.c.lease_until < now,
+            runs.c.status.in_((RunStatus.RUNNING, RunStatus.SCHEDULED)),
+            runs.c.deleted_time.is_(None),
+        )
+        .order_by(runs.c.id)
+        .limit(_SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
     )
     rows = transaction.connection.execute(lapsed).all()
     for row in rows:
-        transaction.connection.execute(update(runs).where(runs.c.id == row.id).values(
-            status=RunStatus.FAILED, end_time=row.lease_until, lease_until=None
-        ))
+        transaction.connection.execute(
+            update(runs)
+            .where(runs.c.id == row.id)
+            .values(status=RunStatus.FAILED, end_time=row.lease_until, lease_until=None)
+        )
     log(transaction, [LogBatch(row.run_id, tags=[RunTag(EXPIRED_TAG, str(row.lease_until))]) for row in rows])
     return len(rows)

@@ -58,17 +58,25 @@ def load_models(transaction: Transaction, rows: Sequence[Row[Any]]) -> list[Logg
     of_metrics: dict[int, list[Metric]] = defaultdict(list)
     connection, numbers = transaction.connection, [row.id for row in rows]
     for start in range(0, len(numbers), 500):
-        chunk = numbers[start:start + 500]
+        chunk = numbers[start : start + 500]
         for param in connection.execute(select(logged_model_params).where(logged_model_params.c.model.in_(chunk))):
             of_params[param.model].append(LoggedModelParameter(param.key, param.value))
         for tag in connection.execute(select(logged_model_tags).where(logged_model_tags.c.model.in_(chunk))):
             of_tags[tag.model].append(LoggedModelTag(tag.key, tag.value))
         names = {row.id: row.model_id for row in rows}
         for row in connection.execute(select(logged_model_metrics).where(logged_model_metrics.c.model.in_(chunk))):
-            of_metrics[row.model].append(Metric(
-                row.key, math.nan if row.value is None else row.value, row.timestamp, row.step, names[row.model],
-                row.dataset_name or None, row.dataset_digest or None, row.run_id,
-            ))
+            of_metrics[row.model].append(
+                Metric(
+                    row.key,
+                    math.nan if row.value is None else row.value,
+                    row.timestamp,
+                    row.step,
+                    names[row.model],
+                    row.dataset_name or None,
+                    row.dataset_digest or None,
+                    row.run_id,
+                )
+            )
     return [
         LoggedModel(
             LoggedModelInfo(
@@ -118,7 +126,10 @@ def _check_name(name: str) -> str:
 
 def _texts(items: Iterable[Param | Tag], limit: int, where: str) -> list[tuple[str, str]]:
     return [
-        (check_key(item.key, f"{where}[{index}].key"), check_text(item.value, limit, f"{where}[{index}].value", cut=True))
+        (
+            check_key(item.key, f"{where}[{index}].key"),
+            check_text(item.value, limit, f"{where}[{index}].value", cut=True),
+        )
         for index, item in enumerate(items)
     ]
 
@@ -134,12 +145,19 @@ def create(transaction: Transaction, operation: CreateLoggedModel) -> LoggedMode
     texts = _texts(operation.params, PARAM_LENGTH, "params")
     tags = _texts(operation.tags, TAG_LENGTH, "tags")
     model_id, now = f"m-{uuid.uuid4().hex}", now_ms()
-    number = transaction.connection.execute(insert(logged_models).values(
-        model_id=model_id, experiment_id=experiment.id, name=name, model_type=operation.model_type or None,
-        status="PENDING", source_run_id=operation.source_run_id or None, creation_timestamp_ms=now,
-        last_updated_timestamp_ms=now,
-        artifact_uri=under(experiment.artifact_location, "models", model_id, "artifacts"),
-    )).inserted_primary_key[0]  # type: ignore[index]
+    number = transaction.connection.execute(
+        insert(logged_models).values(
+            model_id=model_id,
+            experiment_id=experiment.id,
+            name=name,
+            model_type=operation.model_type or None,
+            status="PENDING",
+            source_run_id=operation.source_run_id or None,
+            creation_timestamp_ms=now,
+            last_updated_timestamp_ms=now,
+            artifact_uri=under(experiment.artifact_location, "models", model_id, "artifacts"),
+        )
+    ).inserted_primary_key[0]  # type: ignore[index]
     _write(transaction, "logged_model_params", number, texts)
     _write(transaction, "logged_model_tags", number, tags)
     return _answer(transaction, model_id)
@@ -162,8 +180,11 @@ def finalize(transaction: Transaction, operation: FinalizeLoggedModel) -> Logged
     try:
         status = LoggedModelStatus.from_wire(operation.status)
     except KeyError:
-        raise InvalidValue.of("status", operation.status,
-                              "it is none of LOGGED_MODEL_PENDING, LOGGED_MODEL_READY, LOGGED_MODEL_UPLOAD_FAILED") from None
+        raise InvalidValue.of(
+            "status",
+            operation.status,
+            "it is none of LOGGED_MODEL_PENDING, LOGGED_MODEL_READY, LOGGED_MODEL_UPLOAD_FAILED",
+        ) from None
     _touch(transaction, number, status=str(status))
     return _answer(transaction, operation.model_id)
 
@@ -198,9 +219,11 @@ def set_tags(transaction: Transaction, operation: SetLoggedModelTags) -> None:
 @executes(DeleteLoggedModelTag)
 def delete_tag(transaction: Transaction, operation: DeleteLoggedModelTag) -> None:
     number = find_model(transaction, operation.model_id).id
-    gone = transaction.connection.execute(delete(logged_model_tags).where(
-        logged_model_tags.c.model == number, logged_model_tags.c.key == operation.tag_key
-    ))
+    gone = transaction.connection.execute(
+        delete(logged_model_tags).where(
+            logged_model_tags.c.model == number, logged_model_tags.c.key == operation.tag_key
+        )
+    )
     if not gone.rowcount:
         raise NotFound(f"No tag with key '{operation.tag_key}' found for model with ID '{operation.model_id}'.")
     _touch(transaction, number)

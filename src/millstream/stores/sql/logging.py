@@ -1,7 +1,7 @@
 """What runs log: metrics, parameters and tags, of any number of operations in one go.
 
-The writer hands over every logging operation of a group at once. Each is checked by itself and answered by itself; those
-that are sound are written together, so that a thousand clients cost a handful of statements.
+The writer hands over every logging operation of a group at once. Each is checked by itself and answered by itself;
+those that are sound are written together, so that a thousand clients cost a handful of statements.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ def _taken_apart(operation: LoggingOperation) -> _Entry:
     for index, metric in enumerate(operation.metrics):
         check_key(metric.key, f"metrics[{index}].key")
         check_timestamp(metric.timestamp, f"metrics[{index}].timestamp")
-    return _Entry(operation.run_id, operation.metrics, _params(operation.params, "params"),
-                  checked_tags(operation.tags, "tags"))
+    return _Entry(
+        operation.run_id, operation.metrics, _params(operation.params, "params"), checked_tags(operation.tags, "tags")
+    )
 
 
 def _field(where: str, index: int, name: str) -> str:
@@ -79,8 +80,10 @@ def _params(items: Sequence[Param], where: str) -> dict[str, str]:
         key = check_key(item.key, _field(where, index, "key"))
         value = check_text(item.value, PARAM_LENGTH, _field(where, index, "value"), cut=True)
         if key in made:
-            raise InvalidValue(f"Duplicate parameter keys have been submitted: {key!r} stands twice in one request.",
-                               hint="send each parameter once a request")
+            raise InvalidValue(
+                f"Duplicate parameter keys have been submitted: {key!r} stands twice in one request.",
+                hint="send each parameter once a request",
+            )
         made[key] = value
     return made
 
@@ -105,8 +108,9 @@ def log(transaction: Transaction, operations: Sequence[LoggingOperation]) -> lis
             entries[index] = _taken_apart(operation)
         except MillstreamError as error:
             outcomes[index] = error
-    found = _find_runs(transaction, {entry.run_id for entry in entries.values()},
-                       lock=any(entry.params for entry in entries.values()))
+    found = _find_runs(
+        transaction, {entry.run_id for entry in entries.values()}, lock=any(entry.params for entry in entries.values())
+    )
     for index, entry in list(entries.items()):
         row = found.get(entry.run_id)
         if row is None or row[2] is not None:
@@ -146,7 +150,7 @@ def _find_runs(transaction: Transaction, run_ids: set[str], *, lock: bool) -> di
     found: dict[str, tuple[int, int, int | None]] = {}
     for start in range(0, len(wanted), _CHUNK):
         query = select(runs.c.run_id, runs.c.id, runs.c.experiment_id, runs.c.deleted_time).where(
-            runs.c.run_id.in_(wanted[start:start + _CHUNK])
+            runs.c.run_id.in_(wanted[start : start + _CHUNK])
         )
         if lock:
             query = query.order_by(runs.c.id).with_for_update(key_share=True)
@@ -156,8 +160,11 @@ def _find_runs(transaction: Transaction, run_ids: set[str], *, lock: bool) -> di
 
 
 def _new_params(
-    transaction: Transaction, entries: dict[int, _Entry], found: dict[str, tuple[int, int, int | None]],
-    number: dict[str, int], outcomes: list[MillstreamError | None],
+    transaction: Transaction,
+    entries: dict[int, _Entry],
+    found: dict[str, tuple[int, int, int | None]],
+    number: dict[str, int],
+    outcomes: list[MillstreamError | None],
 ) -> dict[tuple[int, int], tuple[int, str]]:
     """The parameters to insert, (run, key) → (experiment, value); operations that change one are refused."""
     wanted = {index: entry for index, entry in entries.items() if entry.params}
@@ -169,7 +176,8 @@ def _new_params(
     for index, entry in wanted.items():
         run, experiment_id, _ = found[entry.run_id]
         changed = [
-            (key, known[run, number[key]], value) for key, value in entry.params.items()
+            (key, known[run, number[key]], value)
+            for key, value in entry.params.items()
             if known.get((run, number[key]), value) != value
         ]
         if changed:
@@ -193,15 +201,18 @@ def _known_params(transaction: Transaction, pairs: set[tuple[int, int]]) -> dict
     for start in range(0, len(run_numbers), _CHUNK):
         for first in range(0, len(keys), _CHUNK):
             query = select(params.c.run, params.c.key, params.c.value).where(
-                params.c.run.in_(run_numbers[start:start + _CHUNK]), params.c.key.in_(keys[first:first + _CHUNK])
+                params.c.run.in_(run_numbers[start : start + _CHUNK]), params.c.key.in_(keys[first : first + _CHUNK])
             )
             known.update({(run, key): value for run, key, value in transaction.connection.execute(query)})
     return known
 
 
 def _write(
-    transaction: Transaction, entries: Sequence[_Entry], found: dict[str, tuple[int, int, int | None]],
-    number: dict[str, int], new_params: dict[tuple[int, int], tuple[int, str]],
+    transaction: Transaction,
+    entries: Sequence[_Entry],
+    found: dict[str, tuple[int, int, int | None]],
+    number: dict[str, int],
+    new_params: dict[tuple[int, int], tuple[int, str]],
 ) -> None:
     points: list[Point] = []
     tags: dict[tuple[int, int], tuple[int, str]] = {}
@@ -209,8 +220,19 @@ def _write(
     for entry in entries:
         run, experiment_id, _ = found[entry.run_id]
         for metric in entry.metrics:
-            points.append(Point(run, number[metric.key], experiment_id, metric.step, metric.timestamp,
-                                float(metric.value), metric.model_id, metric.dataset_name, metric.dataset_digest))
+            points.append(
+                Point(
+                    run,
+                    number[metric.key],
+                    experiment_id,
+                    metric.step,
+                    metric.timestamp,
+                    float(metric.value),
+                    metric.model_id,
+                    metric.dataset_name,
+                    metric.dataset_digest,
+                )
+            )
         for key, value in entry.tags.items():
             tags[run, number[key]] = (experiment_id, value)
             if key == RUN_NAME_TAG:
@@ -236,9 +258,19 @@ _UPSERT_MEASURED = (
 def _measured_models(transaction: Transaction, entries: Sequence[_Entry]) -> None:
     """Metrics that name a logged model stand on the model too."""
     rows: list[tuple[Any, ...]] = [
-        (metric.key, metric.dataset_name or "", metric.dataset_digest or "", entry.run_id,
-         None if math.isnan(metric.value) else float(metric.value), metric.step, metric.timestamp, metric.model_id)
-        for entry in entries for metric in entry.metrics if metric.model_id
+        (
+            metric.key,
+            metric.dataset_name or "",
+            metric.dataset_digest or "",
+            entry.run_id,
+            None if math.isnan(metric.value) else float(metric.value),
+            metric.step,
+            metric.timestamp,
+            metric.model_id,
+        )
+        for entry in entries
+        for metric in entry.metrics
+        if metric.model_id
     ]
     if not rows:
         return

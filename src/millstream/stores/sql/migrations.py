@@ -35,10 +35,15 @@ def prepare(database: Database, artifact_root: str) -> None:
             metadata.create_all(connection)
             _stamp(connection)
             now = int(time.time() * 1000)
-            connection.execute(insert(experiments).values(
-                id=0, name="Default", artifact_location=f"{artifact_root.rstrip('/')}/0", creation_time=now,
-                last_update_time=now,
-            ))
+            connection.execute(
+                insert(experiments).values(
+                    id=0,
+                    name="Default",
+                    artifact_location=f"{artifact_root.rstrip('/')}/0",
+                    creation_time=now,
+                    last_update_time=now,
+                )
+            )
             return
         shown = database.url.render_as_string(hide_password=True)
         if "keys" not in names or "metric_points" not in names:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -34,8 +34,10 @@ class Point(NamedTuple):
 
 
 def _newer(table: str) -> str:
-    return (f"(excluded.step, excluded.timestamp, coalesce(excluded.value, {_LEAST}))"
-            f" >= ({table}.step, {table}.timestamp, coalesce({table}.value, {_LEAST}))")
+    return (
+        f"(excluded.step, excluded.timestamp, coalesce(excluded.value, {_LEAST}))"
+        f" >= ({table}.step, {table}.timestamp, coalesce({table}.value, {_LEAST}))"
+    )
 
 
 def _case(table: str, condition: str, columns: Iterable[str]) -> str:
@@ -45,8 +47,10 @@ def _case(table: str, condition: str, columns: Iterable[str]) -> str:
 
 
 def _least(table: str, prefix: str, tie: str) -> str:
-    return (f"{table}.{prefix}_value IS NULL OR excluded.{prefix}_value < {table}.{prefix}_value"
-            f" OR (excluded.{prefix}_value = {table}.{prefix}_value AND excluded.{tie} < {table}.{tie})")
+    return (
+        f"{table}.{prefix}_value IS NULL OR excluded.{prefix}_value < {table}.{prefix}_value"
+        f" OR (excluded.{prefix}_value = {table}.{prefix}_value AND excluded.{tie} < {table}.{tie})"
+    )
 
 
 def _greatest(table: str, prefix: str, tie: str) -> str:
@@ -60,34 +64,79 @@ _INSERT_POINT = (
     " ON CONFLICT DO NOTHING"
 )
 
-_SUMMARY = ("run", "key", "experiment_id", "value", "step", "timestamp", "min_value", "min_step", "max_value", "max_step",
-            "first_value", "first_step", "first_timestamp", "model_id", "dataset_name", "dataset_digest")
+_SUMMARY = (
+    "run",
+    "key",
+    "experiment_id",
+    "value",
+    "step",
+    "timestamp",
+    "min_value",
+    "min_step",
+    "max_value",
+    "max_step",
+    "first_value",
+    "first_step",
+    "first_timestamp",
+    "model_id",
+    "dataset_name",
+    "dataset_digest",
+)
 _UPSERT_SUMMARY = (
     f"INSERT INTO metrics ({', '.join(_SUMMARY)}) VALUES ({', '.join('?' * len(_SUMMARY))})"
     " ON CONFLICT (run, key) DO UPDATE SET "
-    + _case("metrics", _newer("metrics"),
-            ("value", "step", "timestamp", "model_id", "dataset_name", "dataset_digest")) + ", "
-    + _case("metrics", _least("metrics", "min", "min_step"), ("min_value", "min_step")) + ", "
-    + _case("metrics", _greatest("metrics", "max", "max_step"), ("max_value", "max_step")) + ", "
-    + _case("metrics", "(excluded.first_step, excluded.first_timestamp) < (metrics.first_step, metrics.first_timestamp)",
-            ("first_value", "first_step", "first_timestamp"))
+    + _case("metrics", _newer("metrics"), ("value", "step", "timestamp", "model_id", "dataset_name", "dataset_digest"))
+    + ", "
+    + _case("metrics", _least("metrics", "min", "min_step"), ("min_value", "min_step"))
+    + ", "
+    + _case("metrics", _greatest("metrics", "max", "max_step"), ("max_value", "max_step"))
+    + ", "
+    + _case(
+        "metrics",
+        "(excluded.first_step, excluded.first_timestamp) < (metrics.first_step, metrics.first_timestamp)",
+        ("first_value", "first_step", "first_timestamp"),
+    )
 )
 
-_BLOCK = ("run", "key", "block", "first_step", "first_timestamp", "first_value", "last_step", "last_timestamp",
-          "last_value", "min_step", "min_timestamp", "min_value", "max_step", "max_timestamp", "max_value")
+_BLOCK = (
+    "run",
+    "key",
+    "block",
+    "first_step",
+    "first_timestamp",
+    "first_value",
+    "last_step",
+    "last_timestamp",
+    "last_value",
+    "min_step",
+    "min_timestamp",
+    "min_value",
+    "max_step",
+    "max_timestamp",
+    "max_value",
+)
 _UPSERT_BLOCK = (
     f"INSERT INTO metric_blocks ({', '.join(_BLOCK)}) VALUES ({', '.join('?' * len(_BLOCK))})"
     " ON CONFLICT (run, key, block) DO UPDATE SET "
-    + _case("metric_blocks", "(excluded.first_step, excluded.first_timestamp)"
-            " < (metric_blocks.first_step, metric_blocks.first_timestamp)",
-            ("first_step", "first_timestamp", "first_value")) + ", "
-    + _case("metric_blocks", "(excluded.last_step, excluded.last_timestamp)"
-            " >= (metric_blocks.last_step, metric_blocks.last_timestamp)",
-            ("last_step", "last_timestamp", "last_value")) + ", "
-    + _case("metric_blocks", _least("metric_blocks", "min", "min_timestamp"),
-            ("min_step", "min_timestamp", "min_value")) + ", "
-    + _case("metric_blocks", _greatest("metric_blocks", "max", "max_timestamp"),
-            ("max_step", "max_timestamp", "max_value"))
+    + _case(
+        "metric_blocks",
+        "(excluded.first_step, excluded.first_timestamp) < (metric_blocks.first_step, metric_blocks.first_timestamp)",
+        ("first_step", "first_timestamp", "first_value"),
+    )
+    + ", "
+    + _case(
+        "metric_blocks",
+        "(excluded.last_step, excluded.last_timestamp) >= (metric_blocks.last_step, metric_blocks.last_timestamp)",
+        ("last_step", "last_timestamp", "last_value"),
+    )
+    + ", "
+    + _case(
+        "metric_blocks", _least("metric_blocks", "min", "min_timestamp"), ("min_step", "min_timestamp", "min_value")
+    )
+    + ", "
+    + _case(
+        "metric_blocks", _greatest("metric_blocks", "max", "max_timestamp"), ("max_step", "max_timestamp", "max_value")
+    )
 )
 
 _Row = tuple[object, ...]
@@ -96,7 +145,7 @@ _Row = tuple[object, ...]
 _PLAIN_INSERT = re.compile(r"INSERT INTO (?P<table>\w+) \((?P<columns>[^)]*)\) VALUES \(\?(?:, \?)*\)")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _from_arrays(statement: str) -> str | None:
     """A plain INSERT that takes its rows as one array a column: PostgreSQL reads thousands of rows in one round of its
     protocol that way. None for a statement that is not plain."""
@@ -108,7 +157,7 @@ def _from_arrays(statement: str) -> str | None:
     dialect, columns = PGDialect(), metadata.tables[found["table"]].c  # type: ignore[no-untyped-call]
     arrays = ", ".join(f"%s::{columns[name].type.compile(dialect=dialect)}[]" for name in found["columns"].split(", "))
     head = statement[: found.end()].partition(" VALUES ")[0]
-    return f"{head} SELECT * FROM unnest({arrays}){statement[found.end():]}"
+    return f"{head} SELECT * FROM unnest({arrays}){statement[found.end() :]}"
 
 
 def many(connection: Connection, statement: str, rows: Sequence[_Row]) -> None:
@@ -136,8 +185,10 @@ def _extremes(points: list[Point]) -> tuple[Point | None, Point | None]:
     numbers = [point for point in points if not math.isnan(point.value)]
     if not numbers:
         return None, None
-    return (min(numbers, key=lambda point: (point.value, point.step, point.timestamp)),
-            min(numbers, key=lambda point: (-point.value, point.step, point.timestamp)))
+    return (
+        min(numbers, key=lambda point: (point.value, point.step, point.timestamp)),
+        min(numbers, key=lambda point: (-point.value, point.step, point.timestamp)),
+    )
 
 
 def _summary(points: list[Point]) -> _Row:
@@ -145,9 +196,22 @@ def _summary(points: list[Point]) -> _Row:
     first = points[0] if len(points) == 1 else min(points, key=_order)
     least, greatest = _extremes(points)
     return (
-        last.run, last.key, last.experiment_id, _stored(last.value), last.step, last.timestamp,
-        least and least.value, least and least.step, greatest and greatest.value, greatest and greatest.step,
-        _stored(first.value), first.step, first.timestamp, last.model_id, last.dataset_name, last.dataset_digest,
+        last.run,
+        last.key,
+        last.experiment_id,
+        _stored(last.value),
+        last.step,
+        last.timestamp,
+        least and least.value,
+        least and least.step,
+        greatest and greatest.value,
+        greatest and greatest.step,
+        _stored(first.value),
+        first.step,
+        first.timestamp,
+        last.model_id,
+        last.dataset_name,
+        last.dataset_digest,
     )
 
 
@@ -155,10 +219,21 @@ def _block(points: list[Point]) -> _Row:
     first, last = min(points, key=_order), max(points, key=_order)
     least, greatest = _extremes(points)
     return (
-        first.run, first.key, first.step // BLOCK_STEPS, first.step, first.timestamp, _stored(first.value),
-        last.step, last.timestamp, _stored(last.value),
-        least and least.step, least and least.timestamp, least and least.value,
-        greatest and greatest.step, greatest and greatest.timestamp, greatest and greatest.value,
+        first.run,
+        first.key,
+        first.step // BLOCK_STEPS,
+        first.step,
+        first.timestamp,
+        _stored(first.value),
+        last.step,
+        last.timestamp,
+        _stored(last.value),
+        least and least.step,
+        least and least.timestamp,
+        least and least.value,
+        greatest and greatest.step,
+        greatest and greatest.timestamp,
+        greatest and greatest.value,
     )
 
 
@@ -175,8 +250,12 @@ def write_points(connection: Connection, points: list[Point]) -> None:
         (run, key, step, timestamp, 0.0, 1) if value != value else (run, key, step, timestamp, value, 0)
         for run, key, _, step, timestamp, value, *_ in sorted(points, key=lambda point: point[:2])
     ]
-    write_summed(connection, rows, [by_metric[metric] for metric in sorted(by_metric)],
-                 [by_block[block] for block in sorted(by_block)])
+    write_summed(
+        connection,
+        rows,
+        [by_metric[metric] for metric in sorted(by_metric)],
+        [by_block[block] for block in sorted(by_block)],
+    )
 
 
 def write_summed(

@@ -56,8 +56,12 @@ def run_info(row: Row[Any]) -> RunInfo:
 
 
 def load_runs(
-    transaction: Transaction, rows: Sequence[Row[Any]], *, metric_keys: Sequence[str] | None = None,
-    param_keys: Sequence[str] | None = None, tag_keys: Sequence[str] | None = None,
+    transaction: Transaction,
+    rows: Sequence[Row[Any]],
+    *,
+    metric_keys: Sequence[str] | None = None,
+    param_keys: Sequence[str] | None = None,
+    tag_keys: Sequence[str] | None = None,
 ) -> list[Run]:
     """The runs of these rows of ``runs``, in their order.
 
@@ -83,7 +87,7 @@ def load_runs(
 
 def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     for start in range(0, len(numbers), _CHUNK):
-        yield numbers[start:start + _CHUNK]
+        yield numbers[start : start + _CHUNK]
 
 
 def _wanted(transaction: Transaction, keys: Sequence[str] | None) -> list[int] | None:
@@ -98,7 +102,13 @@ def _metrics(transaction: Transaction, numbers: Sequence[int], keys: Sequence[st
     table = metrics.c
     for chunk in _chunks(numbers):
         query = select(
-            table.run, table.key, table.value, table.timestamp, table.step, table.model_id, table.dataset_name,
+            table.run,
+            table.key,
+            table.value,
+            table.timestamp,
+            table.step,
+            table.model_id,
+            table.dataset_name,
             table.dataset_digest,
         ).where(table.run.in_(chunk))
         if wanted is not None:
@@ -128,17 +138,17 @@ def _texts(
     return found
 
 
-def _links(
-    transaction: Transaction, numbers: Sequence[int]
-) -> tuple[dict[int, RunInputs], dict[int, RunOutputs]]:
+def _links(transaction: Transaction, numbers: Sequence[int]) -> tuple[dict[int, RunInputs], dict[int, RunOutputs]]:
     used: dict[int, list[DatasetInput]] = defaultdict(list)
     read: dict[int, list[LoggedModelInput]] = defaultdict(list)
     made: dict[int, list[LoggedModelOutput]] = defaultdict(list)
     for chunk in _chunks(numbers):
         for run, dataset_input in _dataset_inputs(transaction, chunk):
             used[run].append(dataset_input)
-        links = select(model_links).where(model_links.c.run.in_(chunk)).order_by(
-            model_links.c.run, model_links.c.step, model_links.c.model_id
+        links = (
+            select(model_links)
+            .where(model_links.c.run.in_(chunk))
+            .order_by(model_links.c.run, model_links.c.step, model_links.c.model_id)
         )
         for link in transaction.connection.execute(links):
             if link.direction == "input":
@@ -172,6 +182,6 @@ def find_rows(transaction: Transaction, run_ids: Sequence[str]) -> list[Row[Any]
     """The rows of these runs, in the order of the ids; unknown ones are left out."""
     found: dict[str, Row[Any]] = {}
     for start in range(0, len(run_ids), _CHUNK):
-        query = select(runs).where(runs.c.run_id.in_(run_ids[start:start + _CHUNK]))
+        query = select(runs).where(runs.c.run_id.in_(run_ids[start : start + _CHUNK]))
         found.update({row.run_id: row for row in transaction.connection.execute(query)})
     return [found[run_id] for run_id in run_ids if run_id in found]

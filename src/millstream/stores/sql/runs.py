@@ -89,14 +89,19 @@ def _new_run(operation: CreateRun, experiment_id: str, artifact_location: str) -
     if operation.run_name and named and operation.run_name != named:
         raise InvalidValue(
             f"Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
-            f"(run_name={operation.run_name!r}, mlflow.runName={named!r}).", hint="give one of them",
+            f"(run_name={operation.run_name!r}, mlflow.runName={named!r}).",
+            hint="give one of them",
         )
     name = check_text(operation.run_name or named or random_name(), RUN_NAME_LENGTH, "run_name")
     tags[RUN_NAME_TAG] = name
     run_id = uuid.uuid4().hex
     info = RunInfo(
-        run_id=run_id, experiment_id=experiment_id, user_id=operation.user_id or "", status="RUNNING",
-        start_time=operation.start_time or now_ms(), artifact_uri=under(artifact_location, run_id, "artifacts"),
+        run_id=run_id,
+        experiment_id=experiment_id,
+        user_id=operation.user_id or "",
+        status="RUNNING",
+        start_time=operation.start_time or now_ms(),
+        artifact_uri=under(artifact_location, run_id, "artifacts"),
         run_name=name,
     )
     return Run(info, RunData([], [], [RunTag(key, value) for key, value in tags.items()]))
@@ -104,20 +109,38 @@ def _new_run(operation: CreateRun, experiment_id: str, artifact_location: str) -
 
 def _insert(transaction: Transaction, made: Sequence[Run]) -> None:
     connection = transaction.connection
-    many(connection, _INSERT, [
-        (run.info.run_id, int(run.info.experiment_id), run.info.run_name, run.info.user_id, RunStatus.RUNNING,
-         run.info.start_time, run.info.artifact_uri) for run in made
-    ])
+    many(
+        connection,
+        _INSERT,
+        [
+            (
+                run.info.run_id,
+                int(run.info.experiment_id),
+                run.info.run_name,
+                run.info.user_id,
+                RunStatus.RUNNING,
+                run.info.start_time,
+                run.info.artifact_uri,
+            )
+            for run in made
+        ],
+    )
     number: dict[str, int] = {}
     for start in range(0, len(made), _CHUNK):
         query = select(runs.c.run_id, runs.c.id).where(
-            runs.c.run_id.in_([run.info.run_id for run in made[start:start + _CHUNK]]))
+            runs.c.run_id.in_([run.info.run_id for run in made[start : start + _CHUNK]])
+        )
         number.update({run_id: id_ for run_id, id_ in connection.execute(query)})
     keys = transaction.enter_keys({tag.key for run in made for tag in run.data.tag_list})
-    many(connection, UPSERT_TAG, [
-        (number[run.info.run_id], keys[tag.key], int(run.info.experiment_id), tag.value)
-        for run in made for tag in run.data.tag_list
-    ])
+    many(
+        connection,
+        UPSERT_TAG,
+        [
+            (number[run.info.run_id], keys[tag.key], int(run.info.experiment_id), tag.value)
+            for run in made
+            for tag in run.data.tag_list
+        ],
+    )
 
 
 @executes(GetRun)
@@ -133,8 +156,9 @@ def change(transaction: Transaction, operation: UpdateRun) -> RunInfoAnswer:
         try:
             values["status"] = RunStatus.from_string(operation.status)
         except KeyError:
-            raise InvalidValue.of("status", operation.status,
-                                  "it is none of RUNNING, SCHEDULED, FINISHED, FAILED, KILLED") from None
+            raise InvalidValue.of(
+                "status", operation.status, "it is none of RUNNING, SCHEDULED, FINISHED, FAILED, KILLED"
+            ) from None
         if RunStatus.is_terminated(int(str(values["status"]))):
             values["lease_until"] = None
     if operation.end_time is not None:
@@ -192,8 +216,9 @@ def move(transaction: Transaction, operation: MoveRuns) -> Moved:
         connection.execute(update(runs).where(runs.c.id == row.id).values(experiment_id=target))
         for table in (metrics, params, run_tags):
             connection.execute(update(table).where(table.c.run == row.id).values(experiment_id=target))
-        connection.execute(update(logged_models).where(logged_models.c.source_run_id == row.run_id)
-                           .values(experiment_id=target))
+        connection.execute(
+            update(logged_models).where(logged_models.c.source_run_id == row.run_id).values(experiment_id=target)
+        )
         _move_datasets(transaction, row.id, target)
         moved += 1
     return Moved(moved)
@@ -204,12 +229,20 @@ def _move_datasets(transaction: Transaction, run: int, experiment: int) -> None:
     connection = transaction.connection
     used = select(dataset_inputs.c.id, datasets).join(datasets, datasets.c.id == dataset_inputs.c.dataset)
     for row in connection.execute(used.where(dataset_inputs.c.run == run)).all():
-        same = select(datasets.c.id).where(datasets.c.experiment_id == experiment, datasets.c.name == row.name,
-                                           datasets.c.digest == row.digest)
+        same = select(datasets.c.id).where(
+            datasets.c.experiment_id == experiment, datasets.c.name == row.name, datasets.c.digest == row.digest
+        )
         copy = connection.execute(same).scalar()
         if copy is None:
-            copy = connection.execute(datasets.insert().values(
-                experiment_id=experiment, name=row.name, digest=row.digest, source_type=row.source_type,
-                source=row.source, schema=row.schema, profile=row.profile,
-            )).inserted_primary_key[0]  # type: ignore[index]
+            copy = connection.execute(
+                datasets.insert().values(
+                    experiment_id=experiment,
+                    name=row.name,
+                    digest=row.digest,
+                    source_type=row.source_type,
+                    source=row.source,
+                    schema=row.schema,
+                    profile=row.profile,
+                )
+            ).inserted_primary_key[0]  # type: ignore[index]
         connection.execute(update(dataset_inputs).where(dataset_inputs.c.id == row[0]).values(dataset=copy))

@@ -1,9 +1,10 @@
 """The tables, as SQLAlchemy Core knows them. The truth of a live database is the migrations; a test compares both.
 
-Identifiers are small integers inside and MLflow's texts outside: ``runs.id`` / ``runs.run_id``, ``keys.id`` / ``keys.name``.
-Whatever a search filters or orders by carries the experiment's id beside it, so that one index holds a key's values
-of one experiment in order. Times are in milliseconds since the epoch. NaN is NULL in ``metrics`` (it compares to nothing
-and sorts last there) and ``is_nan`` in ``metric_points`` (where it is part of the identity of a point).
+Identifiers are small integers inside and MLflow's texts outside: ``runs.id`` / ``runs.run_id``, ``keys.id`` /
+``keys.name``. Whatever a search filters or orders by carries the experiment's id beside it, so that one index holds a
+key's values of one experiment in order. Times are in milliseconds since the epoch. NaN is NULL in ``metrics`` (it
+compares to nothing and sorts last there) and ``is_nan`` in ``metric_points`` (where it is part of the identity of a
+point).
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def head(column: Column[str]) -> ColumnElement[str]:
 
 
 experiments = Table(
-    "experiments", metadata,
+    "experiments",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("artifact_location", Text, nullable=False),
@@ -61,7 +63,8 @@ experiments = Table(
 )
 
 experiment_tags = Table(
-    "experiment_tags", metadata,
+    "experiment_tags",
+    metadata,
     Column("experiment_id", Id, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
@@ -71,13 +74,15 @@ experiment_tags = Table(
 
 # The text of every metric, parameter and tag key, once.
 keys = Table(
-    "keys", metadata,
+    "keys",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
 )
 
 runs = Table(
-    "runs", metadata,
+    "runs",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("run_id", Text, nullable=False, unique=True),
     Column("experiment_id", Id, ForeignKey("experiments.id"), nullable=False),
@@ -95,12 +100,17 @@ runs = Table(
     sqlite_autoincrement=True,
 )
 Index("ix_runs_order", runs.c.experiment_id, runs.c.start_time.desc(), runs.c.run_id)
-Index("ix_runs_lease", runs.c.lease_until, postgresql_where=runs.c.lease_until.is_not(None),
-      sqlite_where=runs.c.lease_until.is_not(None))
+Index(
+    "ix_runs_lease",
+    runs.c.lease_until,
+    postgresql_where=runs.c.lease_until.is_not(None),
+    sqlite_where=runs.c.lease_until.is_not(None),
+)
 
 # One row a run and metric: the last point (greatest step, timestamp, value), and what its history amounts to.
 metrics = Table(
-    "metrics", metadata,
+    "metrics",
+    metadata,
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("key", Id, nullable=False),
     Column("experiment_id", Id, nullable=False),
@@ -124,7 +134,8 @@ Index("ix_metrics_value", metrics.c.experiment_id, metrics.c.key, metrics.c.valu
 
 # Every point. Its whole content is its identity, so a point that is sent twice is there once.
 metric_points = Table(
-    "metric_points", metadata,
+    "metric_points",
+    metadata,
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("key", Id, nullable=False),
     Column("step", BigInteger, nullable=False),
@@ -139,7 +150,8 @@ metric_points = Table(
 # thousands of rows, not millions. Values are NULL where every point of the block is NaN.
 BLOCK_STEPS = 256
 metric_blocks = Table(
-    "metric_blocks", metadata,
+    "metric_blocks",
+    metadata,
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("key", Id, nullable=False),
     Column("block", BigInteger, nullable=False),
@@ -160,7 +172,8 @@ metric_blocks = Table(
 )
 
 params = Table(
-    "params", metadata,
+    "params",
+    metadata,
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("key", Id, nullable=False),
     Column("experiment_id", Id, nullable=False),
@@ -171,7 +184,8 @@ params = Table(
 Index("ix_params_value", params.c.experiment_id, params.c.key, head(params.c.value), params.c.run)
 
 run_tags = Table(
-    "run_tags", metadata,
+    "run_tags",
+    metadata,
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("key", Id, nullable=False),
     Column("experiment_id", Id, nullable=False),
@@ -182,7 +196,8 @@ run_tags = Table(
 Index("ix_run_tags_value", run_tags.c.experiment_id, run_tags.c.key, head(run_tags.c.value), run_tags.c.run)
 
 datasets = Table(
-    "datasets", metadata,
+    "datasets",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("experiment_id", Id, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False),
     Column("name", Text, nullable=False),
@@ -196,7 +211,8 @@ Index("uq_datasets_identity", datasets.c.experiment_id, datasets.c.name, dataset
 
 # What a run has read. A dataset stands once a run and context; tags are those of the use, not of the dataset.
 dataset_inputs = Table(
-    "dataset_inputs", metadata,
+    "dataset_inputs",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("dataset", Id, ForeignKey("datasets.id"), nullable=False),
@@ -206,7 +222,8 @@ Index("uq_dataset_inputs", dataset_inputs.c.run, dataset_inputs.c.dataset, uniqu
 Index("ix_dataset_inputs_dataset", dataset_inputs.c.dataset)
 
 dataset_input_tags = Table(
-    "dataset_input_tags", metadata,
+    "dataset_input_tags",
+    metadata,
     Column("input", Id, ForeignKey("dataset_inputs.id", ondelete="CASCADE"), nullable=False),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
@@ -215,7 +232,8 @@ dataset_input_tags = Table(
 )
 
 logged_models = Table(
-    "logged_models", metadata,
+    "logged_models",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("model_id", Text, nullable=False, unique=True),
     Column("experiment_id", Id, ForeignKey("experiments.id"), nullable=False),
@@ -230,12 +248,17 @@ logged_models = Table(
     Column("deleted_time", BigInteger),
     sqlite_autoincrement=True,
 )
-Index("ix_logged_models_order", logged_models.c.experiment_id, logged_models.c.creation_timestamp_ms.desc(),
-      logged_models.c.model_id)
+Index(
+    "ix_logged_models_order",
+    logged_models.c.experiment_id,
+    logged_models.c.creation_timestamp_ms.desc(),
+    logged_models.c.model_id,
+)
 Index("ix_logged_models_source_run_id", logged_models.c.source_run_id)
 
 logged_model_params = Table(
-    "logged_model_params", metadata,
+    "logged_model_params",
+    metadata,
     Column("model", Id, ForeignKey("logged_models.id", ondelete="CASCADE"), nullable=False),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
@@ -244,7 +267,8 @@ logged_model_params = Table(
 )
 
 logged_model_tags = Table(
-    "logged_model_tags", metadata,
+    "logged_model_tags",
+    metadata,
     Column("model", Id, ForeignKey("logged_models.id", ondelete="CASCADE"), nullable=False),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
@@ -254,7 +278,8 @@ logged_model_tags = Table(
 
 # The last point of each metric measured on a model, by the dataset and the run it was measured in.
 logged_model_metrics = Table(
-    "logged_model_metrics", metadata,
+    "logged_model_metrics",
+    metadata,
     Column("model", Id, ForeignKey("logged_models.id", ondelete="CASCADE"), nullable=False),
     Column("key", Text, nullable=False),
     Column("dataset_name", Text, nullable=False, server_default=text("''")),
@@ -269,7 +294,8 @@ logged_model_metrics = Table(
 
 # Which models a run has read ("input") or made ("output").
 model_links = Table(
-    "model_links", metadata,
+    "model_links",
+    metadata,
     Column("run", Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("direction", Text, nullable=False),
     Column("model_id", Text, nullable=False),

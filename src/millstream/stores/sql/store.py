@@ -26,7 +26,8 @@ _DOMAINS = (experiments, garbage, history, imports, inputs, leases, logged_model
 
 # Kinds of operations of which many are carried out at once: each answers, or returns the error it is answered with.
 _BULK: dict[type[Operation[Any]], Callable[[Transaction, Any], Sequence[Any]]] = {
-    CreateRun: runs.create_many, **dict.fromkeys(LOGGING, log),
+    CreateRun: runs.create_many,
+    **dict.fromkeys(LOGGING, log),
 }
 
 

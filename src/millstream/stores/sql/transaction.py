@@ -72,8 +72,12 @@ def experiment_number(experiment_id: str) -> int:
     try:
         number = int(experiment_id)
     except ValueError:
-        raise InvalidValue.of("experiment_id", experiment_id, "the id of an experiment is a whole number",
-                              hint="find it by its name: get_experiment_by_name(…)") from None
+        raise InvalidValue.of(
+            "experiment_id",
+            experiment_id,
+            "the id of an experiment is a whole number",
+            hint="find it by its name: get_experiment_by_name(…)",
+        ) from None
     if not 0 <= number < 2**63:
         raise no_experiment(experiment_id)
     return number

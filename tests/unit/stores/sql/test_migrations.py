@@ -35,18 +35,29 @@ def tables_of(database: Database) -> dict[str, Any]:
     with database.reading() as connection:
         inspector = inspect(connection)
         for table in sorted(set(inspector.get_table_names()) - {"alembic_version"}):
-            columns = {column["name"]: (str(column["type"]), column["nullable"], str(column["default"]))
-                       for column in inspector.get_columns(table)}
-            foreign = sorted((key["constrained_columns"], key["referred_table"], key["options"])
-                             for key in inspector.get_foreign_keys(table))
+            columns = {
+                column["name"]: (str(column["type"]), column["nullable"], str(column["default"]))
+                for column in inspector.get_columns(table)
+            }
+            foreign = sorted(
+                (key["constrained_columns"], key["referred_table"], key["options"])
+                for key in inspector.get_foreign_keys(table)
+            )
             found[table] = (columns, inspector.get_pk_constraint(table)["constrained_columns"], foreign)
-        query = ("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type = 'index'" if database.is_sqlite
-                 else "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
+        query = (
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type = 'index'"
+            if database.is_sqlite
+            else "SELECT indexname, indexdef FROM pg_indexes"
+            " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        )
         found["indexes"] = {name: re.sub(r"[\s\"]+", " ", sql) for name, sql in connection.execute(text(query))}
         if database.is_sqlite:
             sqls = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
-            found["options"] = {name: ("WITHOUT ROWID" in sql, "AUTOINCREMENT" in sql)
-                                for name, sql in sqls if name != "alembic_version"}
+            found["options"] = {
+                name: ("WITHOUT ROWID" in sql, "AUTOINCREMENT" in sql)
+                for name, sql in sqls
+                if name != "alembic_version"
+            }
     return found
 
 
@@ -94,10 +105,13 @@ def test_a_database_of_another_revision_asks_for_an_upgrade(tmp_path: Path) -> N
     database.close()
 
 
-@pytest.mark.parametrize(("statements", "message"), [
-    ("CREATE TABLE experiments (experiment_id INTEGER); CREATE TABLE latest_metrics (key TEXT);", "made by MLflow"),
-    ("CREATE TABLE songs (title TEXT);", "another program"),
-])
+@pytest.mark.parametrize(
+    ("statements", "message"),
+    [
+        ("CREATE TABLE experiments (experiment_id INTEGER); CREATE TABLE latest_metrics (key TEXT);", "made by MLflow"),
+        ("CREATE TABLE songs (title TEXT);", "another program"),
+    ],
+)
 def test_foreign_databases_are_left_alone(tmp_path: Path, statements: str, message: str) -> None:
     path = tmp_path / "foreign.db"
     with sqlite3.connect(path) as connection:
