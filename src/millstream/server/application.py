@@ -193,6 +193,11 @@ class Application:
         if "GET" in methods:
             known.setdefault("HEAD", target)
 
+    def table(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Every path that is answered, prefix aside, with its methods."""
+        found = [*self._fixed.items(), *((pattern.path, methods) for pattern, methods in self._patterns)]
+        return [(path, tuple(methods)) for path, methods in found]
+
     def serves(self, route: Route) -> bool:
         """Whether the configuration leaves this route in."""
         if route.proxied and not self.config.serve_artifacts:

@@ -201,8 +201,8 @@ class Artifacts:
             raise _refused(uri, "it names another host")
         folder = local_folder(uri)
         text = unquote(urlsplit(uri).path) if uri.lower().startswith("file:") else uri
-        if folder is None or ".." in text.split("/") or any(sign in text for sign in "?#;%"):
-            raise _refused(uri, "it cannot mean one place: it holds '..' or one of ? # ; %")
+        if folder is None or text.startswith("~") or ".." in text.split("/") or any(sign in text for sign in "?#;%"):
+            raise _refused(uri, "it cannot mean one place: it holds '..', or one of ? # ; %, or begins with ~")
         real = folder.resolve()
         if not any(real == root or root in real.parents for root in self._real_roots()):
             raise _refused(uri, "it lies outside the folders that this server keeps artifacts in",

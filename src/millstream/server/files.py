@@ -453,5 +453,5 @@ async def _document(request: Request, kind: type[S]) -> S:
     request.require_json()
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the request body is not what this call takes: {error}") from None

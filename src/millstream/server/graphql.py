@@ -166,7 +166,7 @@ async def _asked(request: Request) -> _Asked:
     if request.method != "POST":
         try:
             variables = msgspec.json.decode(request.fields.get("variables") or "null", type=dict[str, Any] | None)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise BadRequest("the variables of the query are not a JSON object") from None
         asked = _Asked(request.fields.get("query", ""), variables, request.fields.get("operationName"))
     else:
@@ -174,7 +174,7 @@ async def _asked(request: Request) -> _Asked:
         request.require_json()
         try:
             asked = msgspec.json.decode(body, type=_Asked)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"the request body is no GraphQL request: {error}",
                              hint='send {"query": "…", "variables": {…}}') from None
     if not asked.query:
