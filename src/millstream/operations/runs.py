@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from millstream.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, Metric, Param, Run, RunInfo, RunTag
 from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
@@ -49,7 +51,8 @@ class Moved(Answer, frozen=True):
 class CreateRun(Operation[RunAnswer], frozen=True):
     """Start a run in an active experiment. ``start_time`` is in milliseconds since the epoch."""
 
-    experiment_id: str = "0"
+    # Made by a function, so that it is sent: MLflow's servers have no default here.
+    experiment_id: str = msgspec.field(default_factory=lambda: "0")
     user_id: str | None = None
     run_name: str | None = None
     start_time: Int64 | None = None
