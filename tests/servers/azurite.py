@@ -39,7 +39,7 @@ def program() -> Path | None:
 def running(place: Path, command: Path) -> Iterator[str]:
     """The address of the emulator's account, its data in memory, its log in ``place``."""
     port = free_port()
-    words = [command, "--blobPort", str(port), "--silent", "--skipApiVersionCheck",
+    words = [str(command), "--blobPort", str(port), "--silent", "--skipApiVersionCheck",
              "--disableProductStyleUrl", "--inMemoryPersistence", "--disableTelemetry"]
     with Process(words, log=place / "azurite.log", cwd=place) as process:
         wait_until(lambda: listens(port), 60, "azurite", process)

@@ -24,7 +24,7 @@ import stat as modes
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from millstream.artifacts import paths
 from millstream.artifacts.contract import (
@@ -46,12 +46,14 @@ from millstream.artifacts.local_uploads import PartedUpload
 from millstream.entities import FileInfo
 from millstream.errors import ArtifactNotFound, Conflict, InvalidPath, MillstreamError, NotSupported, StoreUnavailable
 
+T = TypeVar("T")
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a named pipe returns at once instead of waiting for its other end.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIGEST = "user.millstream.sha256"
-_TRIES_AGAINST_REMOVAL = 5
+_TRIES_AGAINST_REMOVAL = 100
 
 
 class LocalStore(MultipartStore):
@@ -162,8 +164,8 @@ class LocalStore(MultipartStore):
                 "a disk takes parts only of a known size, in a file of a known size",
                 hint="send file_size and part_size, or the whole file in one request",
             )
-        with self._disk(path), self._parent(path, create=True) as (folder, name):
-            return PartedUpload.start(folder, name, size, part_size, sha256)
+        with contextlib.ExitStack() as stack, self._disk(path):
+            return self._make(path, stack, lambda f, name: PartedUpload.start(f, name, size, part_size, sha256))[2]
 
     def list_uploads(self, path: str) -> Uploads:
         path = paths.check(path)
@@ -236,19 +238,15 @@ class LocalStore(MultipartStore):
             yield fd, name
 
     def _enter(self, fd: int, name: str, path: str, create: bool) -> int:
-        for _ in range(_TRIES_AGAINST_REMOVAL):
-            try:
-                return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
-            except FileNotFoundError:
-                if not create:
-                    raise not_found(path, self._uri) from None
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=fd)
-            except OSError as error:
-                if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                    self._not_a_folder(fd, name, path, create)
-                raise
-        raise StoreUnavailable(f"'{path}' in {self._uri} is being removed by someone else", hint="try again")
+        if create:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, dir_fd=fd)
+        try:
+            return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                self._not_a_folder(fd, name, path, create)
+            raise
 
     def _not_a_folder(self, fd: int, name: str, path: str, create: bool) -> NoReturn:
         if modes.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
@@ -294,7 +292,10 @@ class LocalStore(MultipartStore):
         partial = f".millstream-{secrets.token_hex(16)}.part"
         with contextlib.ExitStack() as stack:
             with self._disk(path):
-                folder, name, file = self._make(path, partial, stack)
+                folder, name, file = self._make(
+                    path, stack, lambda folder, _: os.open(partial, _CREATE, 0o666, dir_fd=folder)
+                )
+                stack.callback(os.close, file)
             try:
                 digest = fill(file)
                 with self._disk(path):
@@ -306,17 +307,19 @@ class LocalStore(MultipartStore):
                 self._prune(path)
                 raise
 
-    def _make(self, path: str, partial: str, stack: contextlib.ExitStack) -> tuple[int, str, int]:
+    def _make(
+        self, path: str, stack: contextlib.ExitStack, make: Callable[[int, str], T]
+    ) -> tuple[int, str, T]:
+        """What ``make`` makes in the folder of ``path``, which is made too and stays open as long as ``stack``."""
         for _ in range(_TRIES_AGAINST_REMOVAL):
             with contextlib.ExitStack() as attempt:
-                folder, name = attempt.enter_context(self._parent(path, create=True))
                 try:
-                    file = os.open(partial, _CREATE, 0o666, dir_fd=folder)
+                    folder, name = attempt.enter_context(self._parent(path, create=True))
+                    made = make(folder, name)
                 except FileNotFoundError:
-                    continue  # someone removed the folder, now empty, after we entered it
-                attempt.callback(os.close, file)
+                    continue  # someone removed one of the folders, then empty, after we entered it
                 stack.push(attempt.pop_all())
-                return folder, name, file
+                return folder, name, made
         raise StoreUnavailable(f"the folder of '{path}' in {self._uri} is being removed by someone else",
                                hint="try again")
 

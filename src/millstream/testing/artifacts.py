@@ -340,15 +340,12 @@ class ArtifactStoreConformance:
 
         reader = threading.Thread(target=look)
         reader.start()
-        writers = [
-            threading.Thread(
-                target=lambda v=version: [
-                    store.write("file", pieces(v[:100_000], v[100_000:]))  # type: ignore[misc]
-                    for _ in range(4)
-                ]
-            )
-            for version in versions
-        ]
+
+        def write(version: bytes) -> None:
+            for _ in range(4):
+                store.write("file", pieces(version[:100_000], version[100_000:]))
+
+        writers = [threading.Thread(target=write, args=(version,)) for version in versions]
         for writer in writers:
             writer.start()
         for writer in writers:
@@ -524,8 +521,7 @@ class ArtifactStoreConformance:
         assert not (tmp_path / "down").exists()
         first = sum(asked)
         assert 0 < first < big_file.stat().st_size
-        asked.clear()
-        monkeypatch.setattr(store, "open", lambda *a, **k: asked.append(a[2] if len(a) > 2 else 0) or really(*a, **k))
+        asked[:] = [0, 0, 0]  # no cut this time
         store.download("big", tmp_path / "down")
         assert (tmp_path / "down").read_bytes() == big_file.read_bytes()
         assert sum(asked) <= big_file.stat().st_size - first + 2  # each call may ask one byte to learn the etag
