@@ -302,7 +302,7 @@ def test_children_log_to_files_of_their_own(tmp_path: Path, box: Path, way: str)
     uri = str(tmp_path / "runs")
     with open_store(uri) as store:
         run_id = new_run(store)
-        command = [sys.executable, program, uri, run_id, way]
+        command = [sys.executable, str(program), uri, run_id, way]
         finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert (finished.returncode, finished.stderr) == (0, "")
         assert points(store, run_id) == expected(2000)
@@ -462,4 +462,24 @@ def test_a_store_that_has_become_read_only(tmp_path: Path, box: Path, monkeypatc
             assert trainer.finish() == 0
         with open_store(uri) as store:
             assert points(store, run_id) == expected(2000)
+    assert list(box.iterdir()) == []
+
+
+def test_mlflow_s_own_server_recognises_what_is_sent_again(tmp_path: Path, box: Path, mlflow_server: str) -> None:
+    with open_store(mlflow_server) as store:
+        run_id = new_run(store)
+        with Trainer(tmp_path, mlflow_server, run_id, "20000", "--pause", "1500", "--pause", "4000") as trainer:
+            trainer.read_until("paused 1500")
+            wait_until(lambda: all(file.entries == 0 for file in outbox.pending()), 60, "the first points")
+            trainer.go_on()
+            trainer.read_until("paused 4000")
+            trainer.kill()
+        left = {path: path.read_bytes() for path in box.iterdir()}
+        assert outbox.sync(mlflow_server).kept == []
+        for path, content in left.items():
+            path.write_bytes(content)
+        assert outbox.sync(mlflow_server).entries > 0
+        assert points(store, run_id) == expected(4000)
+        run = store.execute(GetRun(run_id)).run
+        assert (run.data.tags["at.loss"], run.info.status) == ("3000", "RUNNING")
     assert list(box.iterdir()) == []

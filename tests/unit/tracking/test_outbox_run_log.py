@@ -244,6 +244,23 @@ def test_what_cannot_be_written_down_raises_at_the_call(
     assert steps(ledger) == [0, 2]
 
 
+def test_texts_that_are_not_plain_are_made_so_or_refused(ledger: Ledger) -> None:
+    import numpy
+
+    log = outbox.run_log(ledger, "r1")
+    values: Any = {numpy.str_("lr"): numpy.str_("0.1"), "depth": 3}
+    log.params(values)
+    log.metric(numpy.str_("loss"), numpy.float32(0.5), 1, numpy.int64(1))
+    with pytest.raises(InvalidValue, match="no text that can be written"):
+        log.tags({"path": "\udc80"})
+    with pytest.raises(InvalidValue, match="cannot be updated"):
+        log.update("FINISHED", "now")  # type: ignore[arg-type]
+    log.tags({"after": "all"})
+    assert log.flush(10)
+    assert (ledger.params["r1"], ledger.tags["r1"], steps(ledger)) == (
+        {"lr": "0.1", "depth": "3"}, {"after": "all"}, [1])
+
+
 def test_threads_lose_and_double_nothing(ledger: Ledger) -> None:
     log = outbox.run_log(ledger, "r1")
     start = threading.Barrier(8)

@@ -181,7 +181,7 @@ def _bytes(fd: int) -> bytes:
     return b"".join(pieces)
 
 
-def _open(path: str, mode: int) -> _File | None:
+def _open(path: str, mode: int | None) -> _File | None:
     """The file at ``path`` with a lock of this ``mode`` if nobody has it; None when it is gone or not ours.
 
     Only files that belong to this user are read: another's could name a server of his choice as the one that our
@@ -194,7 +194,8 @@ def _open(path: str, mode: int) -> _File | None:
     try:
         live = False
         try:
-            fcntl.flock(fd, mode | fcntl.LOCK_NB)
+            if mode is not None:
+                fcntl.flock(fd, mode | fcntl.LOCK_NB)
         except BlockingIOError:
             live = True
         except OSError:  # a file system without locks: the process id decides, below
@@ -314,7 +315,7 @@ def _groups(directory: str, report: SyncReport, wanted: str | None) -> list[list
         if name.endswith(SUFFIX + ".new"):
             _remove_unfinished(path)
         elif name.endswith(SUFFIX):
-            file = _open(path, fcntl.LOCK_SH)
+            file = _open(path, None)
             if file is None:
                 if os.path.lexists(path):
                     report.foreign.append(path)

@@ -9,9 +9,11 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
+
+import msgspec
 
 from millstream.errors import InvalidValue, LimitExceeded, MillstreamError
 from millstream.operations import UpdateRun
@@ -155,7 +157,11 @@ class RunLog:
 
     def update(self, status: str | None = None, end_time: int | None = None, run_name: str | None = None) -> None:
         """Change the run's status, end time (milliseconds since the epoch) or name, after what was logged before."""
-        self._append(UPDATE, encode_update(RunUpdate(status, end_time, run_name)))
+        try:
+            change = msgspec.convert((status, end_time, run_name), RunUpdate)
+        except msgspec.ValidationError as error:
+            raise InvalidValue(f"a run cannot be updated to {(status, end_time, run_name)!r}: {error}") from None
+        self._append(UPDATE, encode_update(change))
 
     # What became of it
 
@@ -317,13 +323,14 @@ class RunLog:
     # Inside
 
     def _texts(self, kind: int, values: Mapping[str, str], most: int) -> None:
-        group: dict[str, str] = {}
-        size = 0
-        for key, value in values.items():
-            length = text_bytes(key, value)
+        measured = [(key, value, text_bytes(key, value)) for key, value in _plain_texts(values)]
+        for key, value, length in measured:
             if length > _TEXTS_BYTES:
                 raise LimitExceeded.of(key, value[:20] + "…", f"it takes {length} bytes, more than fit into a request",
                                        hint="log long texts as an artifact: log_text(…) or log_dict(…)")
+        group: dict[str, str] = {}
+        size = 0
+        for key, value, length in measured:
             if len(group) == most or size + length > _TEXTS_BYTES:
                 self._append(kind, encode_texts(kind, group))
                 group, size = {}, 0
@@ -358,6 +365,7 @@ class RunLog:
 
     def _room_for(self, name: MetricName) -> tuple[Segment, int]:
         """A segment with room for a point of this key, and the point's first word."""
+        name = MetricName(str(name.key), *(None if text is None else str(text) for text in name[1:]))
         segment = self._segment
         word = segment.words.get(name if name[1:] != (None, None, None) else name.key)
         needed = POINT_BYTES + (len(encode_key(0, name)) + 8 if word is None else 0)
@@ -379,6 +387,18 @@ class RunLog:
         self._segment = segment
         self._shipper.activate(self)
         return segment
+
+
+def _plain_texts(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Keys and values as plain text: what is not (a NumPy string, a surrogate) could not be read again."""
+    for key, value in values.items():
+        texts = str(key), str(value)
+        for text in texts:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise InvalidValue.of(texts[0], text, f"it is no text that can be written: {error.reason}") from None
+        yield texts
 
 
 def _unfit(value: object, timestamp: object, step: object) -> InvalidValue:

@@ -133,7 +133,8 @@ class Shipper:
             segment = Segment.in_memory(facts.run_id, size)
         except (OSError, MemoryError):
             raise full from error
-        self._memory += size
+        with self._knowing:
+            self._memory += size
         if self._no_files != reason:
             self._no_files = reason
             _logger.warning(
@@ -151,7 +152,8 @@ class Shipper:
     def retire(self, segment: Segment) -> None:
         """Remove a segment that is settled."""
         if segment.path is None:
-            self._memory -= segment.size
+            with self._knowing:
+                self._memory -= segment.size
         segment.retire()
 
     def activate(self, log: RunLog) -> None:
@@ -241,10 +243,10 @@ class Shipper:
         """Send what waited when it was called; returns whether more of that is left."""
         goal = log.position
         for _ in range(_BATCHES_A_TURN):
-            batch = log.next_batch()
-            if batch is None:
-                return False
             try:
+                batch = log.next_batch()
+                if batch is None:
+                    return False
                 refused = deliver(once(log.store()), batch.operation)
             except Exception as error:
                 self._not_taken(log, error)
