@@ -33,6 +33,7 @@ _EXIT_SECONDS = 5.0
 
 
 class _Asked(NamedTuple):
+    uri: str
     store: Store
     run_id: str
     experiment_id: str
@@ -83,7 +84,7 @@ class _Late:
         if settings.CAPTURE_ENVIRONMENT.get():
             digest, text = environment()
             tags[ENVIRONMENT] = digest
-            experiment = (asked.store.uri, asked.experiment_id, digest)
+            experiment = (asked.uri, asked.experiment_id, digest)
             if experiment not in self.sent:
                 asked.store.execute(SetExperimentTag(asked.experiment_id, f"{ENVIRONMENT}.{digest}", text))
                 self.sent.add(experiment)
@@ -96,7 +97,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_late.begin)
 
 
-def known(store_uri: str, experiment_id: str) -> dict[str, str] | None:
+def known(uri: str, experiment_id: str) -> dict[str, str] | None:
     """The tags that an earlier run of this process has found out a moment ago: a new one can begin with them.
 
     None when they have to be asked for: :func:`find_out`.
@@ -106,12 +107,12 @@ def known(store_uri: str, experiment_id: str) -> dict[str, str] | None:
     if not settings.CAPTURE_ENVIRONMENT.get():
         return dict(_late.tags)
     digest = environment()[0]
-    return {**_late.tags, ENVIRONMENT: digest} if (store_uri, experiment_id, digest) in _late.sent else None
+    return {**_late.tags, ENVIRONMENT: digest} if (uri, experiment_id, digest) in _late.sent else None
 
 
 def find_out(keeper: Recorder) -> None:
     """Send what takes longer to know about a run, from a thread, soon."""
-    _late.ask(_Asked(keeper.store, keeper.run_id, keeper.experiment_id))
+    _late.ask(_Asked(keeper.uri, keeper.store, keeper.run_id, keeper.experiment_id))
 
 
 def wait(seconds: float = _EXIT_SECONDS) -> None:

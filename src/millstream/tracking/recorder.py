@@ -290,7 +290,10 @@ def flush(uri: str | None = None, run_id: str | None = None, timeout: float | No
         return True
     if uri is not None and run_id is not None:
         found = _known.active.get((uri, run_id)) or _known.by_id.get((uri, run_id))
-        return found is None or found.flush(timeout)
+        if found is not None:
+            return found.flush(timeout)
     for recorder in [*_known.active.values(), *_known.by_id.values()]:
-        recorder.send_inputs()
-    return bool(outbox.flush_all(uri, settings.EXIT_FLUSH_SECONDS.get() if timeout is None else timeout))
+        if uri is None or recorder.uri == uri:
+            recorder.send_inputs()
+    seconds = settings.EXIT_FLUSH_SECONDS.get() if timeout is None else timeout
+    return bool(outbox.flush_all(None if uri is None else store(uri).uri, seconds))

@@ -93,6 +93,8 @@ def test_a_run_is_ended_changed_deleted_and_restored(client: millstream.MlflowCl
     for action in (client.get_run, client.delete_run, client.restore_run, client.set_terminated):
         with pytest.raises(RunNotFound):
             action("nobody")
+    with pytest.raises(InvalidValue, match="run_id"):
+        client.get_run("not/an id")
 
 
 def test_what_is_logged_is_there(client: millstream.MlflowClient, run_id: str) -> None:

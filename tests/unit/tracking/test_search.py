@@ -61,7 +61,7 @@ def test_runs_are_rows_with_the_columns_of_mlflow(runs: list[str]) -> None:
     assert list(found["params.depth"].isna()) == [True, False, False]
     assert list(found["params.depth"][1:]) == ["1", "2"]
     assert found["tags.color"][2] == "red"
-    assert str(found["start_time"].dtype.tz) == "UTC"  # type: ignore[union-attr]
+    assert str(found["start_time"].dtype.tz) == "UTC"
     assert (found["end_time"] >= found["start_time"]).all()
     groups = [column.partition(".")[0] for column in found.columns[6:]]
     assert groups == sorted(groups, key=["metrics", "params", "tags"].index)

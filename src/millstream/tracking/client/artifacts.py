@@ -186,7 +186,7 @@ class ArtifactCalls(Calls):
 
     def _note_table(self, run_id: str, artifact_file: str) -> None:
         """Enter a table into the tag by which the UI and load_table() find it."""
-        told = self._execute(GetRun(run_id), run_id).run.data.tags.get(MLFLOW_LOGGED_ARTIFACTS)
+        told = self._execute(GetRun(run_id)).run.data.tags.get(MLFLOW_LOGGED_ARTIFACTS)
         entry = {"path": artifact_file, "type": "table"}
         entries = json.loads(told) if told else []
         if entry not in entries:
@@ -196,7 +196,7 @@ class ArtifactCalls(Calls):
     def _runs_with_table(self, experiment_id: str, artifact_file: str, run_ids: Sequence[str] | None) -> Iterator[Run]:
         if run_ids:
             for run_id in run_ids:
-                yield self._execute(GetRun(run_id), run_id).run
+                yield self._execute(GetRun(run_id)).run
             return
         token = None
         while True:

@@ -28,6 +28,9 @@ class Calls:
         return stores.store(self._tracking_uri)
 
     def _execute(self, operation: Operation[A], run_id: str | None = None) -> A:
-        """Carry out ``operation`` after what was logged to ``run_id``, or to any run of the store, has arrived."""
-        recorder.flush(self._tracking_uri, run_id)
+        """Carry out ``operation`` after what this process has logged has arrived.
+
+        A write that names its run waits for the entries of that run only.
+        """
+        recorder.flush(self._tracking_uri, run_id if operation.endpoint.writes else None)
         return self._store.execute(operation)

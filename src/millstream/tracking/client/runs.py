@@ -34,7 +34,7 @@ from millstream.operations import (
     SetTag,
     UpdateRun,
 )
-from millstream.operations.limits import HISTORY_PAGE
+from millstream.operations.limits import HISTORY_PAGE, check_run_id
 from millstream.tracking import checks, recorder
 from millstream.tracking.batches import in_batches
 from millstream.tracking.client.base import Calls
@@ -63,8 +63,8 @@ class RunCalls(Calls):
         )).run
 
     def get_run(self, run_id: str) -> Run:
-        """The run, deleted or not. Raises RunNotFound."""
-        return self._execute(GetRun(str(run_id)), run_id).run
+        """The run, deleted or not. Raises RunNotFound, and InvalidValue for what has not the form of an id."""
+        return self._execute(GetRun(check_run_id(str(run_id)))).run
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """The run that this one is nested in; None for a run that is not."""
@@ -123,7 +123,7 @@ class RunCalls(Calls):
         points: list[Metric] = []
         token = None
         while True:
-            page = self._execute(GetMetricHistory(run_id, key, HISTORY_PAGE, token), run_id)
+            page = self._execute(GetMetricHistory(run_id, key, HISTORY_PAGE, token))
             points += page.metrics
             token = page.next_page_token
             if not token:
