@@ -28,7 +28,9 @@ class Target(NamedTuple):
         return {
             str(path.relative_to(self.place)): path.read_bytes()
             for path in sorted(self.place.rglob("*"))
-            if path.is_file() and "artifacts" not in path.relative_to(self.place).parts and not path.name.startswith("store.db")
+            if path.is_file()
+            and "artifacts" not in path.relative_to(self.place).parts
+            and not path.name.startswith("store.db")
         }
 
 
@@ -43,7 +45,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     config = ServerConfig(f"sqlite:///{place}/store.db", artifacts_destination=str(place / "artifacts"))
     with inside.served(config) as address:
         run = call(address, "POST", "/api/2.0/mlflow/runs/create", {"experiment_id": "0"}).json()["run"]["info"]
-        model = call(address, "POST", "/api/2.0/mlflow/logged-models", {"experiment_id": "0", "name": "m"}).json()["model"]["info"]
+        model = call(address, "POST", "/api/2.0/mlflow/logged-models", {"experiment_id": "0", "name": "m"}).json()[
+            "model"
+        ]["info"]
         files = "/api/2.0/mlflow-artifacts/artifacts"
         for root in (f"0/{run['run_id']}/artifacts", f"0/models/{model['model_id']}/artifacts"):
             assert call(address, "PUT", f"{files}/{root}/inside/file.txt", b"inside").status == 200

@@ -12,9 +12,27 @@ from tests.servers.wire import call
 
 API = "/api/2.0/mlflow"
 FOREIGN_HOSTS = [
-    "evil.example", "10.evil.example", "192.168.evil.example:5000", "172.16.evil.example", "172.31.evil.example:80", "fc00.evil.example",
-    "localhost.evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "evil.example#localhost", "10.0.0.1", "192.168.1.1:5000",
-    "[fc00::1]", "[fe80::1]:5000", "0x7f.1", "2130706433", "0", "127.0.0.1:5000:80", "localhost evil.example", "LOCALHOST.EVIL.EXAMPLE", "",
+    "evil.example",
+    "10.evil.example",
+    "192.168.evil.example:5000",
+    "172.16.evil.example",
+    "172.31.evil.example:80",
+    "fc00.evil.example",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "localhost@evil.example",
+    "evil.example#localhost",
+    "10.0.0.1",
+    "192.168.1.1:5000",
+    "[fc00::1]",
+    "[fe80::1]:5000",
+    "0x7f.1",
+    "2130706433",
+    "0",
+    "127.0.0.1:5000:80",
+    "localhost evil.example",
+    "LOCALHOST.EVIL.EXAMPLE",
+    "",
 ]
 
 
@@ -27,12 +45,21 @@ def requests(target: Target) -> list[tuple[str, str, bytes | None]]:
         ("POST", f"{API}/runs/delete", b'{"run_id": "%s"}' % target.run_id.encode()),
         ("DELETE", f"{API}/logged-models/{target.model_id}", None),
         ("PATCH", f"{API}/logged-models/{target.model_id}", b'{"status": "LOGGED_MODEL_READY"}'),
-        ("GET", files, None), ("PUT", files, b"x"), ("DELETE", files, None), ("HEAD", files, None), ("OPTIONS", files, None),
+        ("GET", files, None),
+        ("PUT", files, b"x"),
+        ("DELETE", files, None),
+        ("HEAD", files, None),
+        ("OPTIONS", files, None),
         ("GET", f"/get-artifact?run_uuid={target.run_id}&path=inside/file.txt", None),
         ("POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={target.run_id}&path=x", b"x"),
         ("POST", "/graphql", b'{"query": "{ mlflowGetRun { apiError { code } } }"}'),
-        ("GET", "/graphql?query=x", None), ("GET", "/metrics", None), ("GET", "/", None), ("GET", f"/runs/{target.run_id}", None),
-        ("GET", "/openapi.json", None), ("GET", "/docs", None), ("POST", "/health", b""),
+        ("GET", "/graphql?query=x", None),
+        ("GET", "/metrics", None),
+        ("GET", "/", None),
+        ("GET", f"/runs/{target.run_id}", None),
+        ("GET", "/openapi.json", None),
+        ("GET", "/docs", None),
+        ("POST", "/health", b""),
     ]
 
 
@@ -79,9 +106,15 @@ def test_a_form_cannot_speak_json(target: Target) -> None:
     untouched(target)
 
 
-@pytest.mark.parametrize("names", [["localhost", "evil.example"], ["evil.example", "localhost"], ["localhost", "localhost"]])
+@pytest.mark.parametrize(
+    "names", [["localhost", "evil.example"], ["evil.example", "localhost"], ["localhost", "localhost"]]
+)
 def test_two_names_are_no_name(target: Target, names: list[str]) -> None:
-    head = f"GET {API}/runs/get?run_id={target.run_id} HTTP/1.1\r\n" + "".join(f"Host: {name}\r\n" for name in names) + "\r\n"
+    head = (
+        f"GET {API}/runs/get?run_id={target.run_id} HTTP/1.1\r\n"
+        + "".join(f"Host: {name}\r\n" for name in names)
+        + "\r\n"
+    )
     assert b" 400 " in raw(target, head.encode()).partition(b"\r\n")[0]
 
 
@@ -92,17 +125,21 @@ def test_no_name_is_no_request(target: Target) -> None:
 
 
 def test_a_name_in_the_request_line_does_not_help(target: Target) -> None:
-    head = f"GET http://localhost{API}/runs/get?run_id={target.run_id} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    address = f"http://localhost{API}/runs/get?run_id={target.run_id}"
+    head = f"GET {address} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     assert b" 403 " in raw(target, head.encode()).partition(b"\r\n")[0]
+
+
+POST = b"POST /api/2.0/mlflow/runs/set-tag HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.mark.parametrize(
     "head",
     [
-        b"POST /api/2.0/mlflow/runs/set-tag HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST /api/2.0/mlflow/runs/set-tag HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-        b"POST /api/2.0/mlflow/runs/set-tag HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
-        b"POST /api/2.0/mlflow/runs/set-tag HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        POST + b"Content-Length: -5\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
         b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello",

@@ -21,12 +21,16 @@ API = "/api/2.0/mlflow"
 MEGABYTE = 1 << 20
 
 
-@pytest.mark.parametrize("kind", [kind for kind in OPERATIONS if kind.endpoint.max_body], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in OPERATIONS if kind.endpoint.max_body], ids=lambda kind: kind.__name__
+)
 def test_a_body_beyond_the_limit_of_its_operation(target: Target, kind: type[Operation[Any]]) -> None:
     limit = kind.endpoint.max_body
     assert limit is not None
     body = b'{"run_id": "' + target.run_id.encode() + b'", "filler": "' + b"x" * limit + b'"}'
-    answer = call(target.address, kind.endpoint.method, f"/api{kind.endpoint.path}", body, {"Content-Type": "application/json"})
+    answer = call(
+        target.address, kind.endpoint.method, f"/api{kind.endpoint.path}", body, {"Content-Type": "application/json"}
+    )
     assert (answer.status, answer.json()["error_code"]) == (413, "INVALID_PARAMETER_VALUE")
     # The connection is still good for what comes after: nothing of the body was taken for a request.
     assert call(target.address, "GET", "/health").status == 200
@@ -43,12 +47,32 @@ NESTED = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 
 @pytest.mark.parametrize(
     "body",
-    [NESTED, b"[" * 500_000, b'{"run_id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"filter": "' + b"\\u0000" * 1000 + b'"}',
-     b'{"max_results": 1' + b"0" * 5000 + b"}", b'{"max_results": 1e400}', b'{"max_results": 9223372036854775808}',
-     b'{"experiment_ids": ["0"], "max_results": -1}', b'{"experiment_ids": ["0"], "max_results": 2000000000}',
-     b'{"experiment_ids": ["' + b"9" * 5000 + b'"]}', b'{"experiment_ids": ["0"], "page_token": "' + b"A" * 100_000 + b'"}'],
-    ids=["nested objects", "open lists", "nested lists", "NUL", "long number", "infinite", "65 bits", "negative page", "huge page",
-         "huge id", "huge token"],
+    [
+        NESTED,
+        b"[" * 500_000,
+        b'{"run_id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"filter": "' + b"\\u0000" * 1000 + b'"}',
+        b'{"max_results": 1' + b"0" * 5000 + b"}",
+        b'{"max_results": 1e400}',
+        b'{"max_results": 9223372036854775808}',
+        b'{"experiment_ids": ["0"], "max_results": -1}',
+        b'{"experiment_ids": ["0"], "max_results": 2000000000}',
+        b'{"experiment_ids": ["' + b"9" * 5000 + b'"]}',
+        b'{"experiment_ids": ["0"], "page_token": "' + b"A" * 100_000 + b'"}',
+    ],
+    ids=[
+        "nested objects",
+        "open lists",
+        "nested lists",
+        "NUL",
+        "long number",
+        "infinite",
+        "65 bits",
+        "negative page",
+        "huge page",
+        "huge id",
+        "huge token",
+    ],
 )
 def test_bodies_that_cost_more_than_they_say(target: Target, body: bytes) -> None:
     answer = call(target.address, "POST", f"{API}/runs/search", body, {"Content-Type": "application/json"})
@@ -57,7 +81,12 @@ def test_bodies_that_cost_more_than_they_say(target: Target, body: bytes) -> Non
 
 
 def test_depth_is_refused_wherever_json_is_read(target: Target) -> None:
-    for path in ("/graphql", "/api/2.0/mlflow-artifacts/mpu/create/0/x", f"{API}/runs/log-batch", "/api/v1/import/runs"):
+    for path in (
+        "/graphql",
+        "/api/2.0/mlflow-artifacts/mpu/create/0/x",
+        f"{API}/runs/log-batch",
+        "/api/v1/import/runs",
+    ):
         answer = call(target.address, "POST", path, b'{"a": ' + NESTED + b"}", {"Content-Type": "application/json"})
         assert answer.status == 400, f"{path}: {answer.text[:300]}"
     deep = quote("[" * 20_000)
@@ -80,7 +109,20 @@ def test_depth_is_refused_wherever_json_is_read(target: Target) -> None:
         "metrics.a > " + "9" * 100_000,
         "\u00a0" * 100_000,
     ],
-    ids=["parentheses", "NOT", "AND", "OR", "IN", "LIKE", "regular expression", "counted expression", "key", "quotes", "number", "blanks"],
+    ids=[
+        "parentheses",
+        "NOT",
+        "AND",
+        "OR",
+        "IN",
+        "LIKE",
+        "regular expression",
+        "counted expression",
+        "key",
+        "quotes",
+        "number",
+        "blanks",
+    ],
 )
 def test_filters_that_go_deep(target: Target, text: str) -> None:
     answer = call(target.address, "POST", f"{API}/runs/search", {"experiment_ids": ["0"], "filter": text})
@@ -91,8 +133,12 @@ def test_filters_that_go_deep(target: Target, text: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [f"{API}/runs/get?run_id={'x' * 100_000}", "/" + "x" * 100_000, "/api/2.0/mlflow-artifacts/artifacts/" + "a/" * 30_000,
-     f"{API}/experiments/get?" + "&".join(f"a{number}=b" for number in range(3000))],
+    [
+        f"{API}/runs/get?run_id={'x' * 100_000}",
+        "/" + "x" * 100_000,
+        "/api/2.0/mlflow-artifacts/artifacts/" + "a/" * 30_000,
+        f"{API}/experiments/get?" + "&".join(f"a{number}=b" for number in range(3000)),
+    ],
     ids=["query", "path", "folders", "fields"],
 )
 def test_addresses_that_go_on(target: Target, path: str) -> None:
@@ -171,9 +217,15 @@ def test_refused_bodies_are_not_held(measured: tuple[MillstreamServer, Path]) ->
     assert memory(server) - before < 40 * MEGABYTE
 
 
-@pytest.mark.parametrize("path", ["/%3Cscript%3Ealert(1)%3C/script%3E", f"{API}/runs/get?run_id=%3Cscript%3Ealert(1)%3C/script%3E",
-                                  f"{API}/experiments/get-by-name?experiment_name=%3Csvg%20onload=alert(1)%3E",
-                                  f"/get-artifact?run_uuid={quote('<img src=x>')}&path=x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/%3Cscript%3Ealert(1)%3C/script%3E",
+        f"{API}/runs/get?run_id=%3Cscript%3Ealert(1)%3C/script%3E",
+        f"{API}/experiments/get-by-name?experiment_name=%3Csvg%20onload=alert(1)%3E",
+        f"/get-artifact?run_uuid={quote('<img src=x>')}&path=x",
+    ],
+)
 def test_what_is_sent_back_is_never_a_page(target: Target, path: str) -> None:
     answer = call(target.address, "GET", path, headers={"Accept": "text/html"})
     assert answer.status == 404
@@ -183,9 +235,27 @@ def test_what_is_sent_back_is_never_a_page(target: Target, path: str) -> None:
     json.loads(answer.body)
 
 
-@pytest.mark.parametrize("name", ["X-Request-Id", "Content-Type", "Range", "If-None-Match", "If-Match", "If-Range", "Repr-Digest", "Accept",
-                                  "Content-Digest", "Origin", "X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto"])
-@pytest.mark.parametrize("value", ["\x7f", "é", "x" * 8000, "<script>", "'; DROP TABLE runs; --", "%0d%0aX-Evil: 1", "bytes=0-", "null"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Request-Id",
+        "Content-Type",
+        "Range",
+        "If-None-Match",
+        "If-Match",
+        "If-Range",
+        "Repr-Digest",
+        "Accept",
+        "Content-Digest",
+        "Origin",
+        "X-Forwarded-Host",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+    ],
+)
+@pytest.mark.parametrize(
+    "value", ["\x7f", "é", "x" * 8000, "<script>", "'; DROP TABLE runs; --", "%0d%0aX-Evil: 1", "bytes=0-", "null"]
+)
 def test_headers_are_not_believed(target: Target, name: str, value: str) -> None:
     files = f"/api/2.0/mlflow-artifacts/artifacts/0/{target.run_id}/artifacts/inside/file.txt"
     for path in (files, f"{API}/runs/get?run_id={target.run_id}"):

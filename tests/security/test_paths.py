@@ -1,4 +1,4 @@
-"""Paths that want to leave their root, in every spelling that has worked against somebody, on every route that takes one."""
+"""Paths that want to leave their root, in every spelling that has worked somewhere, on every route that takes one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ ENCODED = [
     "../",
     "%2e%2e",
     "../../..",
-    "." ,
+    ".",
     "x" * 300 + "/../../secret.txt",
     "a/" * 3000 + "secret.txt",
 ]
@@ -109,7 +109,9 @@ ATTACKS: dict[str, Attack] = {
     "get": lambda t, p: call(t.address, "GET", f"{FILES}/artifacts/{_run_root(t)}/{p}"),
     "get from the top": lambda t, p: call(t.address, "GET", f"{FILES}/artifacts/{p}"),
     "head": lambda t, p: call(t.address, "HEAD", f"{FILES}/artifacts/{_run_root(t)}/{p}"),
-    "range": lambda t, p: call(t.address, "GET", f"{FILES}/artifacts/{_run_root(t)}/{p}", headers={"Range": "bytes=0-9"}),
+    "range": lambda t, p: call(
+        t.address, "GET", f"{FILES}/artifacts/{_run_root(t)}/{p}", headers={"Range": "bytes=0-9"}
+    ),
     "ajax get": lambda t, p: call(t.address, "GET", f"/ajax-api/2.0/mlflow-artifacts/artifacts/{_run_root(t)}/{p}"),
     "put": lambda t, p: call(t.address, "PUT", f"{FILES}/artifacts/{_run_root(t)}/{p}", b"overwritten"),
     "put from the top": lambda t, p: call(t.address, "PUT", f"{FILES}/artifacts/{p}", b"overwritten"),
@@ -118,14 +120,23 @@ ATTACKS: dict[str, Attack] = {
     "list": lambda t, p: call(t.address, "GET", f"{FILES}/artifacts?path={_run_root(t)}/{p}"),
     "list from the top": lambda t, p: call(t.address, "GET", f"{FILES}/artifacts?path={p}"),
     "presigned": lambda t, p: call(t.address, "GET", f"{FILES}/presigned/{_run_root(t)}/{p}"),
-    "create folder": lambda t, p: _post(t, f"{FILES}/mpu/create/{_run_root(t)}/{p}",
-                                        '{"path": "x", "num_parts": 1, "file_size": 1, "part_size": 1}'),
-    "complete folder": lambda t, p: _post(t, f"{FILES}/mpu/complete/{_run_root(t)}/{p}", '{"path": "x", "upload_id": "' + "0" * 32 + '"}'),
-    "abort folder": lambda t, p: _post(t, f"{FILES}/mpu/abort/{_run_root(t)}/{p}", '{"path": "x", "upload_id": "' + "0" * 32 + '"}'),
+    "create folder": lambda t, p: _post(
+        t, f"{FILES}/mpu/create/{_run_root(t)}/{p}", '{"path": "x", "num_parts": 1, "file_size": 1, "part_size": 1}'
+    ),
+    "complete folder": lambda t, p: _post(
+        t, f"{FILES}/mpu/complete/{_run_root(t)}/{p}", '{"path": "x", "upload_id": "' + "0" * 32 + '"}'
+    ),
+    "abort folder": lambda t, p: _post(
+        t, f"{FILES}/mpu/abort/{_run_root(t)}/{p}", '{"path": "x", "upload_id": "' + "0" * 32 + '"}'
+    ),
     "uploads": lambda t, p: call(t.address, "GET", f"/api/v1/artifact-uploads/{_run_root(t)}/{p}"),
-    "part": lambda t, p: call(t.address, "PUT", f"/api/v1/artifact-uploads/{_run_root(t)}/{p}?upload_id={'0' * 32}&part_number=1", b"x"),
+    "part": lambda t, p: call(
+        t.address, "PUT", f"/api/v1/artifact-uploads/{_run_root(t)}/{p}?upload_id={'0' * 32}&part_number=1", b"x"
+    ),
     "get-artifact": lambda t, p: call(t.address, "GET", f"/get-artifact?run_uuid={t.run_id}&path={p}"),
-    "upload-artifact": lambda t, p: call(t.address, "POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={t.run_id}&path={p}", b"x"),
+    "upload-artifact": lambda t, p: call(
+        t.address, "POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={t.run_id}&path={p}", b"x"
+    ),
     "list of a run": lambda t, p: call(t.address, "GET", f"{API}/artifacts/list?run_id={t.run_id}&path={p}"),
     "files of a model": lambda t, p: call(
         t.address, "GET", f"/ajax-api/2.0/mlflow/logged-models/{t.model_id}/artifacts/files?artifact_file_path={p}"
@@ -138,15 +149,24 @@ ATTACKS: dict[str, Attack] = {
 
 # Where the path is a text in JSON and not part of an address.
 IN_JSON: dict[str, Attack] = {
-    "presign upload": lambda t, p: _post(t, f"{API}/artifacts/presigned-upload-url", f'{{"run_id": "{t.run_id}", "path": "{json_text(p)}"}}'),
+    "presign upload": lambda t, p: _post(
+        t, f"{API}/artifacts/presigned-upload-url", f'{{"run_id": "{t.run_id}", "path": "{json_text(p)}"}}'
+    ),
     "presign download": lambda t, p: _post(
         t, f"{API}/artifacts/presigned-download-url", f'{{"run_id": "{t.run_id}", "path": "{json_text(p)}"}}'
     ),
-    "delete of a run": lambda t, p: _post(t, "/api/v1/artifacts/delete", f'{{"run_id": "{t.run_id}", "path": "{json_text(p)}"}}'),
+    "delete of a run": lambda t, p: _post(
+        t, "/api/v1/artifacts/delete", f'{{"run_id": "{t.run_id}", "path": "{json_text(p)}"}}'
+    ),
     "graphql": lambda t, p: _post(
-        t, "/graphql",
-        json.dumps({"query": "query($i: MlflowListArtifactsInput) { mlflowListArtifacts(input: $i) { files { path } } }",
-                    "variables": {"i": {"runId": t.run_id, "path": p}}}),
+        t,
+        "/graphql",
+        json.dumps(
+            {
+                "query": "query($i: MlflowListArtifactsInput) { mlflowListArtifacts(input: $i) { files { path } } }",
+                "variables": {"i": {"runId": t.run_id, "path": p}},
+            }
+        ),
     ),
 }
 
@@ -215,18 +235,65 @@ def address_safe(encoded: str) -> str:
 @pytest.mark.parametrize(
     "location",
     [
-        "/etc", "file:///etc", "file:/etc", "FILE:///etc", "file://localhost/etc", "file://host/share", "file:etc", "..", "../x", "./../x",
-        "/", "file:///", "~/x", "~root/x",
-        "mlflow-artifacts:/../x", "mlflow-artifacts:/a/../../x", "mlflow-artifacts:/a/%2e%2e/x", "mlflow-artifacts://evil.example/x",
-        "mlflow-artifacts://evil.example:5000/x", "mlflow-artifacts:/a\\..\\x", "mlflow-artifacts:/a#x", "mlflow-artifacts:/a?x",
-        "mlflow-artifacts:/a;x", "MLFLOW-ARTIFACTS:/../x",
-        "s3://bucket/../x", "s3://bucket/a#b", "s3://bucket/a?b", "s3://bucket/a;b", "s3://bucket/%2e%2e/x", "s3:///x", "s3:x",
-        "s3://user:password@bucket/x", "gs://bucket/a/./b",
-        "http://169.254.169.254/latest", "https://evil.example/x", "ftp://evil.example/x", "sftp://evil.example/x", "hdfs://evil.example/x",
-        "dbfs:/x", "viewfs://x/y", "gopher://evil.example/x", "memory://x", "data:text/plain,x", "runs:/a/b", "models:/a/1",
-        "github://org:repo@/x", "smb://evil.example/x", "file\n:///etc", "\tfile:///etc", "/tmp/\x00x", "x" * 3000,
-        "{place}", "{place}/neighbour", "{place}/artifacts-neighbour", "{place}/artifacts/../neighbour", "file://{place}/artifacts/%2e%2e/x",
-        "{place}/artifacts/0/{run}/artifacts/link/neighbour", "{place}/artifacts#x", "{place}/store.db",
+        "/etc",
+        "file:///etc",
+        "file:/etc",
+        "FILE:///etc",
+        "file://localhost/etc",
+        "file://host/share",
+        "file:etc",
+        "..",
+        "../x",
+        "./../x",
+        "/",
+        "file:///",
+        "~/x",
+        "~root/x",
+        "mlflow-artifacts:/../x",
+        "mlflow-artifacts:/a/../../x",
+        "mlflow-artifacts:/a/%2e%2e/x",
+        "mlflow-artifacts://evil.example/x",
+        "mlflow-artifacts://evil.example:5000/x",
+        "mlflow-artifacts:/a\\..\\x",
+        "mlflow-artifacts:/a#x",
+        "mlflow-artifacts:/a?x",
+        "mlflow-artifacts:/a;x",
+        "MLFLOW-ARTIFACTS:/../x",
+        "s3://bucket/../x",
+        "s3://bucket/a#b",
+        "s3://bucket/a?b",
+        "s3://bucket/a;b",
+        "s3://bucket/%2e%2e/x",
+        "s3:///x",
+        "s3:x",
+        "s3://user:password@bucket/x",
+        "gs://bucket/a/./b",
+        "http://169.254.169.254/latest",
+        "https://evil.example/x",
+        "ftp://evil.example/x",
+        "sftp://evil.example/x",
+        "hdfs://evil.example/x",
+        "dbfs:/x",
+        "viewfs://x/y",
+        "gopher://evil.example/x",
+        "memory://x",
+        "data:text/plain,x",
+        "runs:/a/b",
+        "models:/a/1",
+        "github://org:repo@/x",
+        "smb://evil.example/x",
+        "file\n:///etc",
+        "\tfile:///etc",
+        "/tmp/\x00x",
+        "x" * 3000,
+        "{place}",
+        "{place}/neighbour",
+        "{place}/artifacts-neighbour",
+        "{place}/artifacts/../neighbour",
+        "file://{place}/artifacts/%2e%2e/x",
+        "{place}/artifacts/0/{run}/artifacts/link/neighbour",
+        "{place}/artifacts#x",
+        "{place}/store.db",
     ],
 )
 def test_no_experiment_is_kept_where_a_client_likes(target: Target, location: str) -> None:
@@ -242,9 +309,23 @@ def proposals(location: str) -> dict[str, object]:
     from uuid import uuid4
 
     name, run = uuid4().hex, uuid4().hex
-    info = {"run_id": run, "experiment_id": "0", "user_id": "u", "status": "RUNNING", "start_time": 1, "artifact_uri": location}
-    model = {"model_id": f"m-{run}", "experiment_id": "0", "name": "m", "creation_timestamp_ms": 1, "last_updated_timestamp_ms": 1,
-             "artifact_uri": location, "status": "LOGGED_MODEL_READY"}
+    info = {
+        "run_id": run,
+        "experiment_id": "0",
+        "user_id": "u",
+        "status": "RUNNING",
+        "start_time": 1,
+        "artifact_uri": location,
+    }
+    model = {
+        "model_id": f"m-{run}",
+        "experiment_id": "0",
+        "name": "m",
+        "creation_timestamp_ms": 1,
+        "last_updated_timestamp_ms": 1,
+        "artifact_uri": location,
+        "status": "LOGGED_MODEL_READY",
+    }
     experiment = {"experiment_id": "77", "name": name, "artifact_location": location, "lifecycle_stage": "active"}
     return {
         f"{API}/experiments/create": {"name": name, "artifact_location": location},
@@ -255,8 +336,17 @@ def proposals(location: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "location", ["mlflow-artifacts:/elsewhere/deep", "mlflow-artifacts:/", "s3://bucket/path", "gs://bucket", "abfss://container@account.dfs.core.windows.net/x",
-                 "{place}/artifacts/own", "file://{place}/artifacts/own%20one", "{place}/artifacts"]
+    "location",
+    [
+        "mlflow-artifacts:/elsewhere/deep",
+        "mlflow-artifacts:/",
+        "s3://bucket/path",
+        "gs://bucket",
+        "abfss://container@account.dfs.core.windows.net/x",
+        "{place}/artifacts/own",
+        "file://{place}/artifacts/own%20one",
+        "{place}/artifacts",
+    ],
 )
 def test_what_can_only_mean_one_place_is_taken(target: Target, location: str) -> None:
     from uuid import uuid4

@@ -78,8 +78,13 @@ def test_every_path_asks_the_policy_first(closed: tuple[str, Nobody]) -> None:
     asked = 0
     for method, path, needs in everything():
         before = len(policy.asked)
-        answer = call(address, method, path, None if method in ("GET", "HEAD", "DELETE") else b"{}",
-                      {"Content-Type": "application/json"})
+        answer = call(
+            address,
+            method,
+            path,
+            None if method in ("GET", "HEAD", "DELETE") else b"{}",
+            {"Content-Type": "application/json"},
+        )
         assert answer.status in (400, 403), f"{method} {path} answered {answer.status} without leave"
         if answer.status == 403:
             assert policy.asked[before:] == [needs], f"{method} {path} asked for something else than it declares"
@@ -115,7 +120,11 @@ def everything() -> Iterator[tuple[str, str, Needs]]:
         for prefix in API_PREFIXES[1:] if kind.endpoint.ajax_only else API_PREFIXES:
             query = "&".join(f"{name}=x" for name in kind.__struct_fields__) if "GET" in kind.endpoint.methods else ""
             for method in kind.endpoint.methods:
-                yield method, filled(prefix + kind.endpoint.path) + (f"?{query}" if method == "GET" and query else ""), kind.endpoint.needs
+                yield (
+                    method,
+                    filled(prefix + kind.endpoint.path) + (f"?{query}" if method == "GET" and query else ""),
+                    kind.endpoint.needs,
+                )
     for route in ROUTES:
         for path in route.paths:
             for method in route.methods:

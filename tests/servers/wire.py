@@ -30,8 +30,13 @@ class Answer:
 
 
 def call(
-    address: str, method: str, path: str, body: object = None, headers: dict[str, str] | None = None,
-    *, host: str | None = None,
+    address: str,
+    method: str,
+    path: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    *,
+    host: str | None = None,
 ) -> Answer:
     """Send one request on a connection of its own. A ``body`` that is not bytes is sent as JSON."""
     target = urlsplit(address)

@@ -67,7 +67,8 @@ _option("--app-name", type=click.Choice(["basic-auth"]), hidden=True)
 _option("--workspace-store-uri", metavar="URI", hidden=True)
 _option("--enable-workspaces/--disable-workspaces", default=False, hidden=True)
 for _name in _WITHOUT_EFFECT:
-    _option("--" + _name.replace("_", "-"), hidden=True, is_flag=_name == "disable_security_middleware")
+    _facts: dict[str, Any] = {"is_flag": True} if _name == "disable_security_middleware" else {}
+    _option("--" + _name.replace("_", "-"), hidden=True, **_facts)
 
 
 def _all_options(command: F) -> F:

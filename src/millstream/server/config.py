@@ -94,7 +94,7 @@ class ServerConfig:
             store = folder / "millstream.db" if folder else None
         if store is not None and kept.resolve() in store.resolve().parents:
             raise InvalidValue(
-                f"the store at {self.backend_store_uri} lies among the artifacts, where clients could read and replace it",
+                f"the store {self.backend_store_uri} lies among the artifacts, where clients could read and replace it",
                 hint="give --artifacts-destination a folder of its own",
             )
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from millstream.errors import PermissionDenied, StoreUnavailable
-from millstream.operations import OPERATIONS, Needs, Operation, Permission, Principal
+from millstream.operations import OPERATIONS, OWNER, Needs, Operation, Permission, Principal
 from millstream.server.application import Application
 from millstream.server.config import Limits, ServerConfig
 from millstream.server.policy import Headers, OwnerPolicy
@@ -76,9 +76,22 @@ def test_fields_in_the_path(address: str) -> None:
     ("method", "path", "body", "status", "code", "said"),
     [
         ("GET", f"{API}/runs/get?run_id=nobody", None, 404, "RESOURCE_DOES_NOT_EXIST", "nobody"),
-        ("GET", f"{API}/runs/get", None, 400, "INVALID_PARAMETER_VALUE", "Missing value for required parameter 'run_id'"),
-        ("POST", f"{API}/runs/log-metric", {"run_id": "r", "key": "k", "value": "x", "timestamp": 1}, 400,
-         "INVALID_PARAMETER_VALUE", "Invalid value .* for parameter 'value' supplied"),
+        (
+            "GET",
+            f"{API}/runs/get",
+            None,
+            400,
+            "INVALID_PARAMETER_VALUE",
+            "Missing value for required parameter 'run_id'",
+        ),
+        (
+            "POST",
+            f"{API}/runs/log-metric",
+            {"run_id": "r", "key": "k", "value": "x", "timestamp": 1},
+            400,
+            "INVALID_PARAMETER_VALUE",
+            "Invalid value .* for parameter 'value' supplied",
+        ),
         ("POST", f"{API}/runs/log-metric", b"{", 400, "BAD_REQUEST", "JSON"),
         ("POST", f"{API}/runs/log-metric", b"[]", 400, "BAD_REQUEST", "object"),
         ("POST", f"{API}/runs/log-metric", b"\xff\xfe", 400, "BAD_REQUEST", "JSON"),
@@ -105,21 +118,32 @@ def test_a_wrong_method_says_which_are_right(address: str) -> None:
     assert call(address, "POST", f"{API}/runs/get", {}).headers["allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonx"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonx"]
+)
 def test_json_must_be_called_json(address: str, run_id: str, kind: str) -> None:
-    answer = call(address, "POST", f"{API}/runs/set-tag", {"run_id": run_id, "key": "k", "value": "v"}, {"Content-Type": kind})
+    answer = call(
+        address, "POST", f"{API}/runs/set-tag", {"run_id": run_id, "key": "k", "value": "v"}, {"Content-Type": kind}
+    )
     assert (answer.status, answer.json()["error_code"]) == (400, "BAD_REQUEST")
 
 
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"])
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"]
+)
 def test_json_by_any_of_its_spellings(address: str, run_id: str, kind: str) -> None:
-    answer = call(address, "POST", f"{API}/runs/set-tag", {"run_id": run_id, "key": "k", "value": "v"}, {"Content-Type": kind})
+    answer = call(
+        address, "POST", f"{API}/runs/set-tag", {"run_id": run_id, "key": "k", "value": "v"}, {"Content-Type": kind}
+    )
     assert answer.status == 200
 
 
 def test_a_body_may_come_in_chunks(address: str, run_id: str) -> None:
     sent = json.dumps({"run_id": run_id, "key": "k", "value": "in chunks"}).encode()
-    chunked = b"".join(b"%x\r\n%s\r\n" % (len(sent[at:at + 7]), sent[at:at + 7]) for at in range(0, len(sent), 7)) + b"0\r\n\r\n"
+    chunked = (
+        b"".join(b"%x\r\n%s\r\n" % (len(sent[at : at + 7]), sent[at : at + 7]) for at in range(0, len(sent), 7))
+        + b"0\r\n\r\n"
+    )
     headers = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
     assert call(address, "POST", f"{API}/runs/set-tag", chunked, headers).status == 200
     assert "in chunks" in call(address, "GET", f"{API}/runs/get?run_id={run_id}").text
@@ -151,7 +175,12 @@ def test_what_every_server_has(address: str) -> None:
     assert call(address, "GET", "/version").body == b"3.17.2"
     info = call(address, "GET", "/api/3.0/mlflow/server-info").json()
     assert (info["store_type"], info["workspaces_enabled"]) == ("SqlStore", False)
-    for method, path in (("GET", "workspaces"), ("POST", "workspaces"), ("GET", "workspaces/a"), ("DELETE", "workspaces/a")):
+    for method, path in (
+        ("GET", "workspaces"),
+        ("POST", "workspaces"),
+        ("GET", "workspaces/a"),
+        ("DELETE", "workspaces/a"),
+    ):
         assert call(address, method, f"/api/3.0/mlflow/{path}").json()["error_code"] == "NOT_IMPLEMENTED"
 
 
@@ -180,8 +209,14 @@ def test_a_page_of_an_allowed_origin_may_call(tmp_path: Path) -> None:
 
 def test_everything_is_found_below_a_prefix_too(tmp_path: Path) -> None:
     with inside.served(config(tmp_path, static_prefix="/deep/mlflow")) as address:
-        for path in ("/deep/mlflow/health", "/health", "/deep/mlflow/", f"/deep/mlflow{API}/experiments/get?experiment_id=0",
-                     f"{API}/experiments/get?experiment_id=0", "/deep/mlflow/experiments/0"):
+        for path in (
+            "/deep/mlflow/health",
+            "/health",
+            "/deep/mlflow/",
+            f"/deep/mlflow{API}/experiments/get?experiment_id=0",
+            f"{API}/experiments/get?experiment_id=0",
+            "/deep/mlflow/experiments/0",
+        ):
             assert call(address, "GET", path).status == 200, path
         assert call(address, "GET", "/deep/mlflowx/health").status == 404
         assert 'href="/deep/mlflow/docs"' in call(address, "GET", "/deep/mlflow/").text
@@ -191,13 +226,21 @@ def test_a_server_of_artifacts_only(tmp_path: Path) -> None:
     with inside.served(config(tmp_path, artifacts_only=True)) as address:
         assert call(address, "PUT", "/api/2.0/mlflow-artifacts/artifacts/0/a.txt", b"x").status == 200
         assert call(address, "GET", "/health").status == 200
-        for path in (f"{API}/experiments/get?experiment_id=0", "/", "/get-artifact?run_uuid=a&path=b", "/graphql", "/docs"):
+        for path in (
+            f"{API}/experiments/get?experiment_id=0",
+            "/",
+            "/get-artifact?run_uuid=a&path=b",
+            "/graphql",
+            "/docs",
+        ):
             assert call(address, "GET", path).status == 404, path
     assert not (tmp_path / "store.db").exists()
 
 
 def test_a_server_that_proxies_no_artifacts(tmp_path: Path) -> None:
-    served = ServerConfig(f"sqlite:///{tmp_path}/store.db", serve_artifacts=False, default_artifact_root=str(tmp_path / "files"))
+    served = ServerConfig(
+        f"sqlite:///{tmp_path}/store.db", serve_artifacts=False, default_artifact_root=str(tmp_path / "files")
+    )
     with inside.served(served) as address:
         assert call(address, "PUT", "/api/2.0/mlflow-artifacts/artifacts/0/a.txt", b"x").status == 404
         made = call(address, "POST", f"{API}/runs/create", {"experiment_id": "0"}).json()
@@ -220,7 +263,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def execute(self, operation: Operation[Any], principal: Principal) -> Any:
+    def execute(self, operation: Operation[Any], principal: Principal = OWNER) -> Any:
         raise self.error
 
     def submit(
@@ -290,7 +333,10 @@ def test_the_policy_is_asked_before_an_operation(guarded: tuple[str, Guest]) -> 
     assert call(address, "GET", f"{API}/experiments/get?experiment_id=0").status == 200
     refused = call(address, "POST", f"{API}/experiments/delete", {"experiment_id": "0"})
     assert (refused.status, refused.json()["message"]) == (403, "guest may only read")
-    assert call(address, "GET", f"{API}/experiments/get?experiment_id=0").json()["experiment"]["lifecycle_stage"] == "active"
+    assert (
+        call(address, "GET", f"{API}/experiments/get?experiment_id=0").json()["experiment"]["lifecycle_stage"]
+        == "active"
+    )
     needs, asked = policy.asked[1]
     assert needs.field is not None and getattr(asked, needs.field) == "0"
 
@@ -302,7 +348,7 @@ def test_the_policy_is_asked_before_a_route(guarded: tuple[str, Guest]) -> None:
     needs, asked = policy.asked[-1]
     assert needs.field is not None and asked[needs.field] == "7"  # type: ignore[index]
     assert call(address, "GET", "/api/2.0/mlflow-artifacts/artifacts/7/run/artifacts/a.txt").status == 404
-    query = {"query": "mutation { mlflowSearchRuns(input: {experimentIds: [\"0\"]}) { nextPageToken } }"}
+    query = {"query": 'mutation { mlflowSearchRuns(input: {experimentIds: ["0"]}) { nextPageToken } }'}
     before = len(policy.asked)
     assert call(address, "POST", "/graphql", query).status == 200
     assert [needs.permission for needs, _ in policy.asked[before:]] == [Permission.SIGNED_IN, Permission.READ]
@@ -329,8 +375,11 @@ def test_a_large_body_is_refused(narrow: str) -> None:
 
 
 def test_an_announced_flood_is_refused_unread(narrow: str) -> None:
-    answer = started(narrow, b"POST %s/runs/set-tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                             b"Content-Length: 999999999999\r\n\r\n{" % API.encode())
+    answer = started(
+        narrow,
+        b"POST %s/runs/set-tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 999999999999\r\n\r\n{" % API.encode(),
+    )
     assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
@@ -346,8 +395,11 @@ def test_a_large_artifact_is_refused(narrow: str) -> None:
 @pytest.mark.parametrize("path", [f"{API}/runs/set-tag", "/api/2.0/mlflow-artifacts/artifacts/0/slow.bin"])
 def test_a_body_that_does_not_come_is_not_waited_for(narrow: str, path: str) -> None:
     method = "POST" if "runs" in path else "PUT"
-    answer = started(narrow, f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                             "Content-Length: 100\r\n\r\n{".encode())
+    answer = started(
+        narrow,
+        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 100\r\n\r\n{".encode(),
+    )
     assert (answer.status, answer.json()["error_class"]) == (408, "TooSlow")
 
 
@@ -363,7 +415,10 @@ def test_a_head_without_end_is_cut_off(narrow: str) -> None:
 
 
 def test_too_many_at_once_are_asked_to_come_back(narrow: str) -> None:
-    head = b"POST %s/runs/set-tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    head = (
+        b"POST %s/runs/set-tag HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    )
     waiting = [connected(narrow) for _ in range(4)]
     try:
         for connection in waiting:
@@ -419,7 +474,11 @@ def test_many_writers_get_each_their_own_answer(address: str) -> None:
 def test_every_operation_is_reachable(address: str, kind: type[Operation[Any]]) -> None:
     path = re.sub(r"\{[a-z_]+\}", "x", kind.endpoint.path)
     for method in kind.endpoint.methods:
-        answer = call(address, method, ("/ajax-api" if kind.endpoint.ajax_only else "/api") + path,
-                      None if method in ("GET", "DELETE") else {})
+        answer = call(
+            address,
+            method,
+            ("/ajax-api" if kind.endpoint.ajax_only else "/api") + path,
+            None if method in ("GET", "DELETE") else {},
+        )
         assert answer.status < 500
         assert answer.status == 200 or answer.json()["error_code"] != "ENDPOINT_NOT_FOUND"

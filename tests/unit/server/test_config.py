@@ -14,10 +14,20 @@ from millstream.server.config import ServerConfig, is_loopback, local_folder
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"host": "0.0.0.0"}, {"host": "192.168.0.4"}, {"host": "::"}, {"host": "tracking.example"}, {"port": 70000}, {"port": -1},
-        {"workers": 0}, {"static_prefix": "mlflow"}, {"static_prefix": "/mlflow/"}, {"static_prefix": "/a b"},
-        {"x_frame_options": "ALLOW"}, {"artifacts_only": True, "serve_artifacts": False},
-        {"allowed_origins": ("notebooks.example",)}, {"allowed_origins": ("https://notebooks.example/path",)},
+        {"host": "0.0.0.0"},
+        {"host": "192.168.0.4"},
+        {"host": "::"},
+        {"host": "tracking.example"},
+        {"port": 70000},
+        {"port": -1},
+        {"workers": 0},
+        {"static_prefix": "mlflow"},
+        {"static_prefix": "/mlflow/"},
+        {"static_prefix": "/a b"},
+        {"x_frame_options": "ALLOW"},
+        {"artifacts_only": True, "serve_artifacts": False},
+        {"allowed_origins": ("notebooks.example",)},
+        {"allowed_origins": ("https://notebooks.example/path",)},
     ],
 )
 def test_refused(wrong: dict[str, Any]) -> None:
@@ -34,8 +44,17 @@ def test_listening_beyond_loopback_has_to_be_wanted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "expected"), [("localhost", True), ("127.0.0.1", True), ("127.1.2.3", True), ("::1", True),
-                           ("0.0.0.0", False), ("10.0.0.1", False), ("localhost.example", False), ("127.0.0.1.example", False)]
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+    ],
 )
 def test_what_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
@@ -48,7 +67,9 @@ def test_artifact_roots_are_those_of_mlflow() -> None:
     assert ServerConfig("x", default_artifact_root="s3://b/c").artifact_root == "s3://b/c"
 
 
-@pytest.mark.parametrize("store", ["sqlite:///{place}/inside/store.db", "{place}/inside", "file://{place}/inside", "{place}"])
+@pytest.mark.parametrize(
+    "store", ["sqlite:///{place}/inside/store.db", "{place}/inside", "file://{place}/inside", "{place}"]
+)
 def test_the_store_must_not_lie_among_the_artifacts(tmp_path: Path, store: str) -> None:
     with pytest.raises(InvalidValue, match="artifacts"):
         ServerConfig(store.format(place=tmp_path), artifacts_destination=str(tmp_path))

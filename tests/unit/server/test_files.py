@@ -20,7 +20,13 @@ BYTES = bytes(range(256)) * 5000  # more than one chunk
 
 
 def put(address: str, path: str, content: bytes = b"hello", **headers: str) -> dict[str, str]:
-    answer = call(address, "PUT", f"{FILES}/artifacts/{path}", content, {name.replace("_", "-"): value for name, value in headers.items()})
+    answer = call(
+        address,
+        "PUT",
+        f"{FILES}/artifacts/{path}",
+        content,
+        {name.replace("_", "-"): value for name, value in headers.items()},
+    )
     assert (answer.status, answer.body) == (200, b""), answer.text
     return answer.headers
 
@@ -43,7 +49,9 @@ def test_an_empty_file_is_a_file(address: str) -> None:
     assert (answer.status, answer.body) == (200, b"")
 
 
-@pytest.mark.parametrize("name", ["a b.txt", "Größe + & more, (1).txt", "50%.txt", "ü/ż/日本.txt", "a=b@c.txt", "~x!$'.txt"])
+@pytest.mark.parametrize(
+    "name", ["a b.txt", "Größe + & more, (1).txt", "50%.txt", "ü/ż/日本.txt", "a=b@c.txt", "~x!$'.txt"]
+)
 def test_names_are_decoded_once(address: str, name: str) -> None:
     from urllib.parse import quote
 
@@ -115,9 +123,17 @@ def test_what_was_announced_is_checked(address: str) -> None:
 
 
 def test_a_chunked_upload(address: str) -> None:
-    chunked = b"".join(b"%x\r\n%s\r\n" % (len(BYTES[at:at + 99_999]), BYTES[at:at + 99_999])
-                       for at in range(0, len(BYTES), 99_999)) + b"0\r\n\r\n"
-    assert call(address, "PUT", f"{FILES}/artifacts/0/chunked.bin", chunked, {"Transfer-Encoding": "chunked"}).status == 200
+    chunked = (
+        b"".join(
+            b"%x\r\n%s\r\n" % (len(BYTES[at : at + 99_999]), BYTES[at : at + 99_999])
+            for at in range(0, len(BYTES), 99_999)
+        )
+        + b"0\r\n\r\n"
+    )
+    assert (
+        call(address, "PUT", f"{FILES}/artifacts/0/chunked.bin", chunked, {"Transfer-Encoding": "chunked"}).status
+        == 200
+    )
     assert call(address, "GET", f"{FILES}/artifacts/0/chunked.bin").body == BYTES
 
 
@@ -127,11 +143,16 @@ def test_an_upload_that_is_cut_off_leaves_nothing(address: str) -> None:
 
     target = urlsplit(address)
     with socket.create_connection((target.hostname, target.port or 80)) as connection:
-        connection.sendall(f"PUT {FILES}/artifacts/0/cut/off.bin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n".encode()
-                           + b"x" * 3_000_000)
+        connection.sendall(
+            f"PUT {FILES}/artifacts/0/cut/off.bin HTTP/1.1\r\nHost: localhost\r\n".encode()
+            + b"Content-Length: 9000000\r\n\r\n"
+            + b"x" * 3_000_000
+        )
     # The connection is gone; another request on the same path is answered after the server has noticed.
     put(address, "0/cut/other.bin")
-    assert [file["path"] for file in call(address, "GET", f"{FILES}/artifacts?path=0/cut").json()["files"]] == ["other.bin"]
+    assert [file["path"] for file in call(address, "GET", f"{FILES}/artifacts?path=0/cut").json()["files"]] == [
+        "other.bin"
+    ]
 
 
 def test_removing(address: str) -> None:
@@ -155,12 +176,17 @@ def test_what_is_no_file(address: str) -> None:
     assert call(address, "DELETE", f"{FILES}/artifacts/").status == 400
 
 
-@pytest.mark.parametrize("name", ["page.html", "image.svg", "script.js", "style.css", "x.xhtml", "x.xml", "x", "evil.html\u00a0"])
+@pytest.mark.parametrize(
+    "name", ["page.html", "image.svg", "script.js", "style.css", "x.xhtml", "x.xml", "x", "evil.html\u00a0"]
+)
 def test_a_browser_runs_nothing_of_it(address: str, run_id: str, name: str) -> None:
     from urllib.parse import quote
 
     put(address, f"0/{run_id}/artifacts/{quote(name)}", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
-    for path in (f"{FILES}/artifacts/0/{run_id}/artifacts/{quote(name)}", f"/get-artifact?run_uuid={run_id}&path={quote(name)}"):
+    for path in (
+        f"{FILES}/artifacts/0/{run_id}/artifacts/{quote(name)}",
+        f"/get-artifact?run_uuid={run_id}&path={quote(name)}",
+    ):
         headers = call(address, "GET", path).headers
         assert headers["content-type"] == "application/octet-stream"
         assert headers["content-disposition"].startswith("attachment;")
@@ -171,8 +197,15 @@ def test_a_browser_runs_nothing_of_it(address: str, run_id: str, name: str) -> N
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("a.txt", "text/plain; charset=utf-8"), ("MLmodel", "text/plain; charset=utf-8"), ("a.json", "text/plain; charset=utf-8"),
-     ("a.png", "image/png"), ("a.pdf", "application/pdf"), ("a.bin", "application/octet-stream"), ("a.csv", "text/plain; charset=utf-8")],
+    [
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("MLmodel", "text/plain; charset=utf-8"),
+        ("a.json", "text/plain; charset=utf-8"),
+        ("a.png", "image/png"),
+        ("a.pdf", "application/pdf"),
+        ("a.bin", "application/octet-stream"),
+        ("a.csv", "text/plain; charset=utf-8"),
+    ],
 )
 def test_content_types(address: str, name: str, kind: str) -> None:
     put(address, f"0/kinds/{name}")
@@ -184,7 +217,9 @@ def test_a_name_cannot_break_out_of_its_header(address: str) -> None:
 
     name = 'a"; filename=evil.html\u2028x.txt'.replace("\u2028", "")
     put(address, f"0/names/{quote(name).replace('%3B', '')}")
-    said = call(address, "GET", f"{FILES}/artifacts/0/names/{quote(name).replace('%3B', '')}").headers["content-disposition"]
+    said = call(address, "GET", f"{FILES}/artifacts/0/names/{quote(name).replace('%3B', '')}").headers[
+        "content-disposition"
+    ]
     assert said.count('"') == 2
 
 
@@ -197,10 +232,12 @@ def test_files_of_a_run(address: str, run_id: str) -> None:
     assert call(address, "GET", f"/get-artifact?run_id={run_id}&path=a%2Fb.txt").body == b"of the run"
     root = f"mlflow-artifacts:/0/{run_id}/artifacts"
     assert call(address, "GET", f"{API}/artifacts/list?run_id={run_id}").json() == {
-        "root_uri": root, "files": [{"path": "a", "is_dir": True}]
+        "root_uri": root,
+        "files": [{"path": "a", "is_dir": True}],
     }
     assert call(address, "GET", f"{API}/artifacts/list?run_id={run_id}&path=a").json() == {
-        "root_uri": root, "files": [{"path": "a/b.txt", "is_dir": False, "file_size": 10}]
+        "root_uri": root,
+        "files": [{"path": "a/b.txt", "is_dir": False, "file_size": 10}],
     }
     assert call(address, "GET", f"{API}/artifacts/list?run_id={run_id}&path=a/b.txt").json() == {"root_uri": root}
 
@@ -208,8 +245,12 @@ def test_files_of_a_run(address: str, run_id: str) -> None:
 @pytest.mark.parametrize(
     ("query", "status", "said"),
     [
-        ("run_uuid=nobody&path=a", 404, "nobody"), ("path=a", 400, "run_uuid"), ("run_uuid=nobody", 404, "nobody"),
-        ("", 400, "run_uuid"), ("run_uuid=RUN", 400, "path"), ("run_uuid=RUN&path=nothing", 404, "nothing"),
+        ("run_uuid=nobody&path=a", 404, "nobody"),
+        ("path=a", 400, "run_uuid"),
+        ("run_uuid=nobody", 404, "nobody"),
+        ("", 400, "run_uuid"),
+        ("run_uuid=RUN", 400, "path"),
+        ("run_uuid=RUN&path=nothing", 404, "nothing"),
         ("run_uuid=RUN&path=a&path=b", 400, "twice"),
     ],
 )
@@ -269,8 +310,13 @@ def create(address: str, folder: str, name: str, size: int, part_size: int) -> s
 
 
 def send_part(address: str, path: str, upload_id: str, number: int, content: bytes, **headers: str) -> dict[str, Any]:
-    answer = call(address, "PUT", f"/api/v1/artifact-uploads/{path}?upload_id={upload_id}&part_number={number}", content,
-                  {name.replace("_", "-"): value for name, value in headers.items()})
+    answer = call(
+        address,
+        "PUT",
+        f"/api/v1/artifact-uploads/{path}?upload_id={upload_id}&part_number={number}",
+        content,
+        {name.replace("_", "-"): value for name, value in headers.items()},
+    )
     assert answer.status == 200, answer.text
     part: dict[str, Any] = answer.json()
     return part
@@ -278,17 +324,26 @@ def send_part(address: str, path: str, upload_id: str, number: int, content: byt
 
 def test_a_file_in_parts(address: str) -> None:
     upload_id = create(address, "0/parts", "/home/somebody/big.bin", len(BYTES), 500_000)
-    pieces = [BYTES[at:at + 500_000] for at in range(0, len(BYTES), 500_000)]
-    first = send_part(address, "0/parts/big.bin", upload_id, 2, pieces[1],
-                      Content_Digest=digest_header(hashlib.sha256(pieces[1]).hexdigest()))
+    pieces = [BYTES[at : at + 500_000] for at in range(0, len(BYTES), 500_000)]
+    first = send_part(
+        address,
+        "0/parts/big.bin",
+        upload_id,
+        2,
+        pieces[1],
+        Content_Digest=digest_header(hashlib.sha256(pieces[1]).hexdigest()),
+    )
     assert first["part_number"] == 2
     # Another process finds the upload and goes on.
     found = call(address, "GET", "/api/v1/artifact-uploads/0/parts/big.bin").json()["uploads"]
     assert [(upload["upload_id"], upload["part_size"]) for upload in found] == [(upload_id, 500_000)]
     assert [(part["part_number"], part["file_size"]) for part in found[0]["parts"]] == [(2, 500_000)]
     assert found[0]["parts"][0]["sha256"] == hashlib.sha256(pieces[1]).hexdigest()
-    parts = {2: first, 1: send_part(address, "0/parts/big.bin", upload_id, 1, pieces[0]),
-             3: send_part(address, "0/parts/big.bin", upload_id, 3, pieces[2])}
+    parts = {
+        2: first,
+        1: send_part(address, "0/parts/big.bin", upload_id, 1, pieces[0]),
+        3: send_part(address, "0/parts/big.bin", upload_id, 3, pieces[2]),
+    }
     assert call(address, "GET", f"{FILES}/artifacts/0/parts/big.bin").status == 404
     listed = [{"part_number": number, "etag": parts[number]["etag"]} for number in (1, 2, 3)]
     whole = {"path": "big.bin", "upload_id": upload_id, "parts": listed, "sha256": hashlib.sha256(BYTES).hexdigest()}
@@ -304,15 +359,28 @@ def test_an_upload_given_up(address: str) -> None:
     over = {"path": "dropped.bin", "upload_id": upload_id}
     assert call(address, "POST", f"{FILES}/mpu/abort/0/parts", over).json() == {}
     assert call(address, "POST", f"{FILES}/mpu/abort/0/parts", over).status == 404
-    late = call(address, "PUT", f"/api/v1/artifact-uploads/0/parts/dropped.bin?upload_id={upload_id}&part_number=1", b"0123456789")
+    late = call(
+        address,
+        "PUT",
+        f"/api/v1/artifact-uploads/0/parts/dropped.bin?upload_id={upload_id}&part_number=1",
+        b"0123456789",
+    )
     assert late.status == 404
 
 
 @pytest.mark.parametrize(
     ("changed", "status"),
     [
-        ({"num_parts": 0}, 400), ({"num_parts": 10_001}, 400), ({"num_parts": "many"}, 400), ({"path": ""}, 400), ({"path": ".."}, 400),
-        ({"path": "a/.."}, 400), ({"sha256": "short"}, 400), ({"file_size": None}, 501), ({"part_size": None}, 501), ({"path": None}, 400),
+        ({"num_parts": 0}, 400),
+        ({"num_parts": 10_001}, 400),
+        ({"num_parts": "many"}, 400),
+        ({"path": ""}, 400),
+        ({"path": ".."}, 400),
+        ({"path": "a/.."}, 400),
+        ({"sha256": "short"}, 400),
+        ({"file_size": None}, 501),
+        ({"part_size": None}, 501),
+        ({"path": None}, 400),
     ],
 )
 def test_what_create_refuses(address: str, changed: dict[str, Any], status: int) -> None:
@@ -329,8 +397,19 @@ def test_a_client_that_knows_no_parts_is_told_in_its_words(address: str) -> None
     assert presigned.json()["message"] == "Multipart download is not supported for the current artifact repository"
 
 
-@pytest.mark.parametrize("query", ["", "upload_id=a", "part_number=1", "upload_id=a&part_number=0", "upload_id=a&part_number=x",
-                                   "upload_id=a&part_number=99999", "upload_id=%F0%9F&part_number=1", "upload_id=a&part_number=²"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "upload_id=a",
+        "part_number=1",
+        "upload_id=a&part_number=0",
+        "upload_id=a&part_number=x",
+        "upload_id=a&part_number=99999",
+        "upload_id=%F0%9F&part_number=1",
+        "upload_id=a&part_number=²",
+    ],
+)
 def test_what_a_part_must_say(address: str, query: str) -> None:
     from urllib.parse import quote
 
@@ -351,8 +430,12 @@ def test_files_on_s3(s3: S3Server, s3_bucket: str, tmp_path: Path, monkeypatch: 
         root = f"0/{run['run_id']}/artifacts"
         put(address, f"{root}/a.bin", BYTES)
         assert call(address, "GET", f"{FILES}/artifacts/{root}/a.bin").body == BYTES
-        assert call(address, "GET", f"{FILES}/artifacts/{root}/a.bin", headers={"Range": "bytes=7-9"}).body == BYTES[7:10]
-        assert call(address, "GET", f"{API}/artifacts/list?run_id={run['run_id']}").json()["files"][0]["file_size"] == len(BYTES)
+        assert (
+            call(address, "GET", f"{FILES}/artifacts/{root}/a.bin", headers={"Range": "bytes=7-9"}).body == BYTES[7:10]
+        )
+        assert call(address, "GET", f"{API}/artifacts/list?run_id={run['run_id']}").json()["files"][0][
+            "file_size"
+        ] == len(BYTES)
 
         given = call(address, "GET", f"{FILES}/presigned/{root}/a.bin?expiration=60").json()
         assert given["file_size"] == len(BYTES)
@@ -366,7 +449,10 @@ def test_files_on_s3(s3: S3Server, s3_bucket: str, tmp_path: Path, monkeypatch: 
         made = call(address, "POST", f"{FILES}/mpu/create/{root}", {"path": "/x/parts.bin", "num_parts": 2}).json()
         content = [b"a" * (5 << 20), b"b" * 10]
         parts = [
-            {"part_number": one["part_number"], "etag": etag_of(one["url"], one["headers"], content[one["part_number"] - 1])}
+            {
+                "part_number": one["part_number"],
+                "etag": etag_of(one["url"], one["headers"], content[one["part_number"] - 1]),
+            }
             for one in made["credentials"]
         ]
         over = {"path": "/x/parts.bin", "upload_id": made["upload_id"], "parts": parts}

@@ -17,8 +17,18 @@ def passes(gate: Gate, host: str, local: str | None = "127.0.0.1") -> bool:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:5000", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:80", "127.8.9.1:5000", "[::1]", "[::1]:5000",
-             "localhost."]
+    "host",
+    [
+        "localhost",
+        "localhost:5000",
+        "LOCALHOST:1",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "127.8.9.1:5000",
+        "[::1]",
+        "[::1]:5000",
+        "localhost.",
+    ],
 )
 def test_names_of_this_machine_pass(host: str) -> None:
     assert passes(Gate("127.0.0.1"), host)
@@ -26,10 +36,33 @@ def test_names_of_this_machine_pass(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["10.evil.example", "192.168.evil.example:5000", "172.16.evil.example", "fc00.evil.example", "evil.example",
-     "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "192.168.0.1:5000", "[fc00::1]", "[::ffff:10.0.0.1]",
-     "0.0.0.0", "2130706433", "0x7f000001", "127.1", "user@localhost", "localhost:5000:80", "localhost:99999", "local host",
-     "localhost/", "localhost#", "", "[::1", "::1", "[::1]x"],
+    [
+        "10.evil.example",
+        "192.168.evil.example:5000",
+        "172.16.evil.example",
+        "fc00.evil.example",
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "192.168.0.1:5000",
+        "[fc00::1]",
+        "[::ffff:10.0.0.1]",
+        "0.0.0.0",
+        "2130706433",
+        "0x7f000001",
+        "127.1",
+        "user@localhost",
+        "localhost:5000:80",
+        "localhost:99999",
+        "local host",
+        "localhost/",
+        "localhost#",
+        "",
+        "[::1",
+        "::1",
+        "[::1]x",
+    ],
 )
 def test_other_names_do_not(host: str) -> None:
     assert not passes(Gate("127.0.0.1"), host)

@@ -50,7 +50,8 @@ def test_a_run_with_all_it_holds(address: str, run_id: str) -> None:
     run = made["data"]["mlflowGetRun"]["run"]
     assert run["info"] == {"runId": run_id, "runUuid": run_id, "status": "RUNNING", "startTime": "1", "endTime": None}
     assert {metric["key"]: (metric["value"], metric["step"]) for metric in run["data"]["metrics"]} == {
-        "loss": (0.5, "2"), "odd": (None, "2")
+        "loss": (0.5, "2"),
+        "odd": (None, "2"),
     }
     assert (run["experiment"]["name"], run["modelVersions"]) == ("Default", [])
     assert (run["data"]["params"], run["inputs"]["datasetInputs"], run["outputs"]["modelOutputs"]) == ([], [], [])
@@ -78,14 +79,16 @@ def test_histories(address: str, run_id: str) -> None:
 
 
 def test_an_error_of_an_operation_is_part_of_its_answer(address: str) -> None:
-    made = ask(address, '{ mlflowGetRun(input: {runId: "nobody"}) { apiError { code message } run { info { runId } } } }')
+    made = ask(
+        address, '{ mlflowGetRun(input: {runId: "nobody"}) { apiError { code message } run { info { runId } } } }'
+    )
     assert made["errors"] is None
     assert made["data"]["mlflowGetRun"]["run"] is None
     assert made["data"]["mlflowGetRun"]["apiError"]["code"] == "RESOURCE_DOES_NOT_EXIST"
 
 
 def test_versions_wait_for_the_registry(address: str) -> None:
-    made = ask(address, '{ mlflowSearchModelVersions(input: {filter: "name = \'a\'"}) { modelVersions { name } } }')
+    made = ask(address, "{ mlflowSearchModelVersions(input: {filter: \"name = 'a'\"}) { modelVersions { name } } }")
     assert made["data"]["mlflowSearchModelVersions"]["modelVersions"] == []
 
 
@@ -102,10 +105,18 @@ FIELD = 'mlflowGetRun(input: {runId: "a"}) { apiError { code } }'
         ("{ " + " ".join(FIELD for _ in range(11)) + " }", "too much"),
         ("{ ...R } fragment R on Query { " + " ".join(FIELD for _ in range(11)) + " }", "too much"),
         ("{ " + "a " * 3000 + "}", "token"),
-        ("query { __schema { types { fields { type { ofType { ofType { ofType { ofType { ofType { ofType { ofType { ofType { name } } } } } } } } } } } } }",
-         "too much"),
-        ("{ ...F0 } " + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
-         + " fragment F60 on Query { " + FIELD + " }", "too much"),
+        (
+            "query { __schema { types { fields { type " + "{ ofType " * 8 + "{ name }" + " }" * 12,
+            "too much",
+        ),
+        (
+            "{ ...F0 } "
+            + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
+            + " fragment F60 on Query { "
+            + FIELD
+            + " }",
+            "too much",
+        ),
         ("{ ...F } fragment F on Query { ...F }", "Cannot spread fragment"),
         ("subscription { mlflowGetRun { apiError { code } } }", "subscription"),
         ("query A { " + FIELD + " } query B { " + FIELD + " }", "operation name"),
@@ -127,7 +138,9 @@ def test_by_get_only_queries(address: str) -> None:
     assert call(address, "GET", f"/graphql?query={quote('{ ' + FIELD + ' }')}&variables=x").status == 400
 
 
-@pytest.mark.parametrize("body", [b"x", b"[]", b"{}", b'{"query": 5}', b'{"query": ""}', b"\xff", b'{"query": "{a}", "variables": []}'])
+@pytest.mark.parametrize(
+    "body", [b"x", b"[]", b"{}", b'{"query": 5}', b'{"query": ""}', b"\xff", b'{"query": "{a}", "variables": []}']
+)
 def test_what_is_no_request(address: str, body: bytes) -> None:
     assert call(address, "POST", "/graphql", body, {"Content-Type": "application/json"}).status == 400
     assert call(address, "POST", "/graphql", body, {"Content-Type": "text/plain"}).status == 400

@@ -12,8 +12,15 @@ from millstream.server.logs import JsonLines, Lines
 
 
 def record(message: str = "answered", error: BaseException | None = None, **facts: Any) -> logging.LogRecord:
-    made = logging.LogRecord("millstream.server", logging.ERROR, __file__, 1, message, None,
-                             (type(error), error, error.__traceback__) if error else None)
+    made = logging.LogRecord(
+        "millstream.server",
+        logging.ERROR,
+        __file__,
+        1,
+        message,
+        None,
+        (type(error), error, error.__traceback__) if error else None,
+    )
     made.facts = facts
     return made
 
@@ -47,5 +54,10 @@ def test_a_line_for_programs() -> None:
         line = JsonLines().format(record("unexpected problem", error, request="r\n", status=500))
     told = json.loads(line)
     assert "\n" not in line
-    assert (told["event"], told["level"], told["request"], told["status"]) == ("unexpected problem", "error", "r\n", 500)
+    assert (told["event"], told["level"], told["request"], told["status"]) == (
+        "unexpected problem",
+        "error",
+        "r\n",
+        500,
+    )
     assert told["traceback"].endswith("ZeroDivisionError: inside")

@@ -19,8 +19,14 @@ def test_requests_are_counted_by_what_they_asked_and_how_it_ended(address: str, 
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     samples = {
-        (sample.name, sample.labels.get("operation"), sample.labels.get("status"), sample.labels.get("le")): sample.value
-        for family in text_string_to_metric_families(answer.text) for sample in family.samples
+        (
+            sample.name,
+            sample.labels.get("operation"),
+            sample.labels.get("status"),
+            sample.labels.get("le"),
+        ): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
     }
     assert samples["millstream_http_requests_total", "GetRun", "2xx", None] == 2
     assert samples["millstream_http_requests_total", "GetRun", "4xx", None] == 1

@@ -37,16 +37,24 @@ def test_every_route_is_there(route: Route) -> None:
 
 def test_every_field_is_described() -> None:
     nameless = [
-        f"{name}.{field}" for name, schema in DOCUMENT["components"]["schemas"].items()
-        for field, facts in schema.get("properties", {}).items() if not facts.get("description")
+        f"{name}.{field}"
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for field, facts in schema.get("properties", {}).items()
+        if not facts.get("description")
     ]
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
-            nameless += [f"{method} {path} {parameter['name']}" for parameter in operation["parameters"]
-                         if not parameter["description"]]
+            nameless += [
+                f"{method} {path} {parameter['name']}"
+                for parameter in operation["parameters"]
+                if not parameter["description"]
+            ]
             for body in operation.get("requestBody", {}).get("content", {}).values():
-                nameless += [f"{method} {path} {field}" for field, facts in body["schema"].get("properties", {}).items()
-                             if not facts.get("description")]
+                nameless += [
+                    f"{method} {path} {field}"
+                    for field, facts in body["schema"].get("properties", {}).items()
+                    if not facts.get("description")
+                ]
     assert nameless == [], "say what these mean in server/glossary.py"
 
 
@@ -67,6 +75,9 @@ def test_the_page_lists_everything(address: str) -> None:
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     for kind in OPERATIONS:
         assert f'id="{kind.__name__}"' in answer.text
-    assert "<script" not in answer.text and "http" not in re.sub(r"https?://(s3|host)", "", answer.text).partition("<body")[0]
+    assert (
+        "<script" not in answer.text
+        and "http" not in re.sub(r"https?://(s3|host)", "", answer.text).partition("<body")[0]
+    )
     assert "script-src" not in answer.headers["content-security-policy"]
     assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")

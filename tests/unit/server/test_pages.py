@@ -51,13 +51,24 @@ def full(address: str, run_id: str) -> str:
     """A run whose every text tries to be more than text."""
     batch = {
         "run_id": run_id,
-        "metrics": [{"key": "loss", "value": 0.25, "timestamp": 1, "step": 7}, {"key": "odd", "value": "NaN", "timestamp": 1, "step": 0}],
+        "metrics": [
+            {"key": "loss", "value": 0.25, "timestamp": 1, "step": 7},
+            {"key": "odd", "value": "NaN", "timestamp": 1, "step": 0},
+        ],
         "params": [{"key": "depth", "value": EVIL}, {"key": "long", "value": "x" * 5000}],
-        "tags": [{"key": "mlflow.note.content", "value": EVIL}, {"key": "mlflow.runName", "value": EVIL}, {"key": "t", "value": EVIL}],
+        "tags": [
+            {"key": "mlflow.note.content", "value": EVIL},
+            {"key": "mlflow.runName", "value": EVIL},
+            {"key": "t", "value": EVIL},
+        ],
     }
     assert call(address, "POST", f"{API}/runs/log-batch", batch).status == 200
-    used = [{"dataset": {"name": EVIL, "digest": "d1", "source_type": "x", "source": EVIL},
-             "tags": [{"key": "mlflow.data.context", "value": EVIL}]}]
+    used = [
+        {
+            "dataset": {"name": EVIL, "digest": "d1", "source_type": "x", "source": EVIL},
+            "tags": [{"key": "mlflow.data.context", "value": EVIL}],
+        }
+    ]
     assert call(address, "POST", f"{API}/runs/log-inputs", {"run_id": run_id, "datasets": used}).status == 200
     call(address, "PUT", f"/api/2.0/mlflow-artifacts/artifacts/0/{run_id}/artifacts/plots/a%20%26b.png", b"12345")
     return run_id
@@ -88,14 +99,19 @@ def test_an_experiment(address: str, full: str) -> None:
 
 
 def test_an_experiment_by_filter(address: str, full: str) -> None:
-    assert f"/runs/{full}" in read(call(address, "GET", "/experiments/0?filter=metrics.loss+%3D+0.25&order_by=metrics.loss")).links
+    assert (
+        f"/runs/{full}"
+        in read(call(address, "GET", "/experiments/0?filter=metrics.loss+%3D+0.25&order_by=metrics.loss")).links
+    )
     assert "No run fits" in "".join(read(call(address, "GET", "/experiments/0?filter=metrics.loss+%3E+9")).texts)
     wrong = "".join(read(call(address, "GET", "/experiments/0?filter=metrics.loss+%3E")).texts)
     assert "^" in wrong, "the error points at the character"
 
 
 def test_experiments_with_their_runs(address: str, full: str) -> None:
-    made = call(address, "POST", f"{API}/experiments/create", {"name": EVIL + full, "tags": [{"key": "team", "value": EVIL}]})
+    made = call(
+        address, "POST", f"{API}/experiments/create", {"name": EVIL + full, "tags": [{"key": "team", "value": EVIL}]}
+    )
     number = made.json()["experiment_id"]
     for _ in range(2):
         call(address, "POST", f"{API}/runs/create", {"experiment_id": number})
@@ -113,7 +129,9 @@ def test_more_experiments_than_a_page(address: str) -> None:
     assert any("/experiments/" in link for link in read(call(address, "GET", more)).links)
 
 
-@pytest.mark.parametrize("path", ["/runs/nobody", "/experiments/987654", "/experiments/%3Cscript%3E", "/?page=nonsense"])
+@pytest.mark.parametrize(
+    "path", ["/runs/nobody", "/experiments/987654", "/experiments/%3Cscript%3E", "/?page=nonsense"]
+)
 def test_what_is_not_there_is_told_on_a_page(address: str, path: str) -> None:
     answer = call(address, "GET", path)
     found = read(answer, answer.status)
@@ -125,7 +143,9 @@ def test_a_page_may_be_opened_from_elsewhere_and_called_from_nowhere(address: st
     clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert call(address, "GET", "/", headers=clicked).status == 200
     assert call(address, "GET", "/", headers={**clicked, "Sec-Fetch-Dest": "iframe"}).status == 403
-    assert call(address, "GET", "/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status == 403
+    assert (
+        call(address, "GET", "/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status == 403
+    )
     assert call(address, "GET", f"{API}/experiments/get?experiment_id=0", headers=clicked).status == 403
 
 
@@ -140,7 +160,7 @@ def test_text_is_escaped_everywhere() -> None:
 
 
 def test_a_cell_is_made_once() -> None:
-    assert "<tr><td>a</td><td class=\"n\">b</td></tr>" in table(["h"], [["a", tag("td", "b", class_="n")]])
+    assert '<tr><td>a</td><td class="n">b</td></tr>' in table(["h"], [["a", tag("td", "b", class_="n")]])
 
 
 def test_the_style_of_the_page_is_the_one_allowed() -> None:

@@ -32,12 +32,28 @@ class Started:
         self.log.unlink(missing_ok=True)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                bound_to_parent([
-                    sys.executable, "-m", "millstream", "server", "-p", "0", "--backend-store-uri",
-                    f"sqlite:///{place}/store.db", "--artifacts-destination", f"{place}/artifacts", *options,
-                ]),
-                cwd=place, stderr=output, stdout=subprocess.DEVNULL, start_new_session=True,
-                env={name: text for name, text in os.environ.items() if not name.startswith(("MLFLOW_", "MILLSTREAM_"))},
+                bound_to_parent(
+                    [
+                        sys.executable,
+                        "-m",
+                        "millstream",
+                        "server",
+                        "-p",
+                        "0",
+                        "--backend-store-uri",
+                        f"sqlite:///{place}/store.db",
+                        "--artifacts-destination",
+                        f"{place}/artifacts",
+                        *options,
+                    ]
+                ),
+                cwd=place,
+                stderr=output,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                env={
+                    name: text for name, text in os.environ.items() if not name.startswith(("MLFLOW_", "MILLSTREAM_"))
+                },
             )
         wait_until(lambda: bool(self.said) or self.process.poll() is not None, 60, "the server")
         found = re.fullmatch("Millstream is listening on (http://.*)", self.said[-1]) if self.said else None
@@ -115,17 +131,26 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 def test_several_workers(tmp_path: Path) -> None:
     with started(tmp_path, "--workers", "2") as server:
         for number in range(20):
-            assert call(server.address, "POST", f"{API}/runs/create", {"experiment_id": "0", "run_name": f"r{number}"}).status == 200
+            assert (
+                call(
+                    server.address, "POST", f"{API}/runs/create", {"experiment_id": "0", "run_name": f"r{number}"}
+                ).status
+                == 200
+            )
         figures = call(server.address, "GET", "/metrics").text
         assert 'millstream_http_requests_total{operation="CreateRun",status="2xx"} 20.0' in figures
         children = workers_of(server.process.pid)
         assert len(children) == 2
         os.kill(children[0], signal.SIGKILL)
-        wait_until(lambda: len(now := workers_of(server.process.pid)) == 2 and children[0] not in now, 60, "the new worker")
+        wait_until(
+            lambda: len(now := workers_of(server.process.pid)) == 2 and children[0] not in now, 60, "the new worker"
+        )
         for _ in range(5):
             assert call(server.address, "GET", f"{API}/experiments/get?experiment_id=0").status == 200
         assert server.end(signal.SIGINT) == 0
-        assert [line for line in server.said if " error " in line] == [line for line in server.said if "a worker died" in line]
+        assert [line for line in server.said if " error " in line] == [
+            line for line in server.said if "a worker died" in line
+        ]
 
 
 def test_workers_do_not_outlive_who_started_them(tmp_path: Path) -> None:
@@ -142,8 +167,21 @@ def test_an_error_at_the_start_is_told_with_a_hint(tmp_path: Path) -> None:
     with started(tmp_path) as server:
         port = server.address.rpartition(":")[2]
         second = subprocess.run(
-            [sys.executable, "-m", "millstream", "server", "-p", port, "--backend-store-uri", f"sqlite:///{tmp_path}/other.db"],
-            capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
+            [
+                sys.executable,
+                "-m",
+                "millstream",
+                "server",
+                "-p",
+                port,
+                "--backend-store-uri",
+                f"sqlite:///{tmp_path}/other.db",
+            ],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=60,
+            check=False,
         )
     assert second.returncode == 1
     assert second.stderr.startswith(f"error: cannot listen on 127.0.0.1 port {port}")

@@ -19,7 +19,7 @@ def test_a_run_that_stops_beating_is_marked(tmp_path: Path, monkeypatch: pytest.
         silent, alive = (store.execute(CreateRun("0")).run.info.run_id for _ in range(2))
         store.execute(BeatRun(silent, 0.001))
         store.execute(BeatRun(alive, 3600))
-        sweeper = Sweeper(store)  # type: ignore[arg-type]
+        sweeper = Sweeper(store)
         sweeper.start()
         sweeper.start()
         try:
