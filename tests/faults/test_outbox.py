@@ -302,7 +302,9 @@ def test_children_log_to_files_of_their_own(tmp_path: Path, box: Path, way: str)
     uri = str(tmp_path / "runs")
     with open_store(uri) as store:
         run_id = new_run(store)
-        command = [sys.executable, str(program), uri, run_id, way]
+        # Newer Pythons warn of any fork beside a thread; that it works all the same is what is shown here.
+        quiet = ["-W", "ignore:This process:DeprecationWarning"]
+        command = [sys.executable, *quiet, str(program), uri, run_id, way]
         finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert (finished.returncode, finished.stderr) == (0, "")
         assert points(store, run_id) == expected(2000)
