@@ -73,13 +73,14 @@ class LocalStore(MultipartStore):
 
     def list(self, path: str = "") -> FileInfos:
         path = paths.check_folder(path)
-        with self._disk(path), contextlib.ExitStack() as stack:
+        found = []
+        with contextlib.ExitStack() as stack:
             try:
-                folder = stack.enter_context(self._folder(path))
+                with self._disk(path):
+                    folder = stack.enter_context(self._folder(path))
             except ArtifactNotFound:
                 return []
-            found = []
-            with os.scandir(folder) as entries:
+            with self._disk(path), os.scandir(folder) as entries:
                 for entry in entries:
                     if (info := _info(path, entry)) is not None:
                         found.append(info)
