@@ -10,9 +10,11 @@ import base64
 import logging
 import os
 import random
+import re
 import ssl
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -42,6 +44,7 @@ _KIND_OF_STATUS: dict[int, type[errors.MillstreamError]] = {
     403: errors.PermissionDenied,
     404: errors.EndpointNotFound,
     405: errors.MethodNotAllowed,
+    408: errors.StoreUnavailable,
     409: errors.Conflict,
     412: errors.Conflict,
     413: errors.TooLarge,
@@ -238,7 +241,12 @@ class Transport:
             parts = urlsplit(self._origin)
             options: dict[str, Any] = {"maxsize": 32, "block": False}
             if parts.scheme == "https":
-                options["ssl_context"] = self._tls()
+                options["ssl_context"] = context = self._tls()
+                if context.verify_mode == ssl.CERT_NONE:
+                    # Said once, by the setting that asked for it; not at every request.
+                    warnings.filterwarnings(
+                        "ignore", f".*host '{re.escape(parts.hostname or '')}'", wire.InsecureRequestWarning
+                    )
             proxies = getproxies_environment()
             self._proxy = proxies.get(parts.scheme) or proxies.get("all")
             if self._proxy and proxy_bypass_environment(parts.netloc, proxies):
