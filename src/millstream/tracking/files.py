@@ -114,10 +114,8 @@ def _fetch(place: str, dst_path: str | None, tracking_uri: str) -> str:
     from millstream.artifacts.uris import scheme
 
     store, name = _around(place, tracking_uri)
-    if not name and scheme(place) in ("", "file"):
+    if not name and scheme(place) in ("", "file"):  # the root of a disk
         raise not_found(place, store.uri)
-    if name:
-        store.stat(name)
     return os.path.abspath(store.download_artifacts(name, _folder(dst_path)))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from pathlib import Path
 
 from millstream import settings
-from millstream.errors import InvalidValue
+from millstream.errors import InvalidValue, MillstreamError
 from millstream.stores.contract import Store
 
 DEFAULT_FOLDER = "mlruns"
@@ -100,8 +101,18 @@ def store(uri: str | None = None) -> Store:
             if found is None:
                 from millstream.stores import open_store
 
-                found = _open.stores[uri] = open_store(uri)
+                found = open_store(uri)
+                _sweep(found)
+                _open.stores[uri] = found
     return found
+
+
+def _sweep(opened: Store) -> None:
+    """End the runs whose processes died. A server does that by itself; a database without one is swept when opened."""
+    sweep = getattr(opened, "sweep", None)
+    if sweep is not None:
+        with contextlib.suppress(MillstreamError):  # a database that is read-only is read as it is
+            sweep()
 
 
 def close_stores() -> None:
