@@ -25,7 +25,7 @@ def frame_digest(frame: pandas.DataFrame) -> str:
     import pandas
 
     head = frame.head(MAX_ROWS)
-    texts = frame.columns[[_is_text(frame.iloc[:, i]) for i in range(frame.shape[1])]]
+    texts = frame.columns[[_is_text(frame, i, dtype) for i, dtype in enumerate(frame.dtypes)]]
     numbers = head.select_dtypes(include=["number"]).columns
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # labels of several types have no order
@@ -58,22 +58,17 @@ def element_digest(elements: Iterable[Any]) -> str:
 def hash_array(values: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
     """The 64-bit hash of each element, as ``pandas.util.hash_array`` gives it; numbers are hashed without pandas.
 
-    Raises TypeError for objects that have no hash. The mixing function is the finaliser of SplitMix64
+    Raises TypeError or ValueError for elements that have no hash. The mixing function is the finaliser of SplitMix64
     (https://prng.di.unimi.it/splitmix64.c).
     """
     import numpy
 
-    if values.dtype.kind not in "biufmM" or values.dtype.itemsize > 8:
+    if values.dtype.kind not in "biufmM" or values.dtype.itemsize > 8 or _has_twins(values):
         import pandas
 
         hashed: numpy.ndarray[Any, Any] = pandas.util.hash_array(values)
         return hashed
-    if values.dtype.kind == "b":
-        mixed = values.astype("u8")
-    elif values.dtype.kind in "mM":
-        mixed = values.view("i8").astype("u8")
-    else:
-        mixed = numpy.ascontiguousarray(values).view(f"u{values.dtype.itemsize}").astype("u8")
+    mixed: numpy.ndarray[Any, Any] = (values if values.dtype.kind == "b" else _bits(values)).astype("u8")
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed ^= mixed >> numpy.uint64(shift)
         mixed *= numpy.uint64(factor)
@@ -81,14 +76,31 @@ def hash_array(values: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
     return mixed
 
 
-def _is_text(column: Any) -> bool:
-    """Whether every value is a ``str``: true of any column without rows."""
-    if not len(column):
-        return True
-    kind = column.dtype
-    if getattr(kind, "kind", "O") != "O":  # numbers, dates: no need to look at each value
+def _bits(values: Any) -> Any:
+    import numpy
+
+    return numpy.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
+
+
+def _has_twins(values: Any) -> bool:
+    """Whether a float is written in bits that are not its usual ones, -0.0 or an odd NaN: versions of pandas differ in
+    how they hash those."""
+    import numpy
+
+    if values.dtype.kind != "f":
         return False
-    values = column.unique() if kind.name == "category" else column
+    bits, usual = _bits(values), _bits(numpy.array([-0.0, numpy.nan], dtype=values.dtype))
+    return bool(numpy.any(bits == usual[0]) or numpy.any(numpy.isnan(values) & (bits != usual[1])))
+
+
+def _is_text(frame: Any, position: int, dtype: Any) -> bool:
+    """Whether every value of a column is a ``str``: true of any column without rows."""
+    if not len(frame):
+        return True
+    if dtype.kind in "biufcmM":  # numbers and dates: no need to look at each value
+        return False
+    column = frame.iloc[:, position]
+    values = column.unique() if dtype.name == "category" else column
     return all(type(value) is str for value in values)
 
 
@@ -101,7 +113,7 @@ def _array_parts(data: Any) -> list[Any]:
         flat = array.flat[:MAX_ROWS]  # row by row however it lies in memory, and no copy of the rest
         try:
             parts.append(hash_array(flat))
-        except TypeError:
+        except (TypeError, ValueError):
             parts.append(numpy.int64(flat.size))
         parts.extend(numpy.int64(length) for length in array.shape)
     return parts
