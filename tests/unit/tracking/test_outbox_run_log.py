@@ -334,6 +334,18 @@ def test_files_are_the_owner_s_alone_and_go_when_they_are_settled(ledger: Ledger
     assert len(steps(ledger, "run/with:odd characters")) == 60_001
 
 
+def test_room_is_reserved_where_the_system_has_no_call_for_it(
+    ledger: Ledger, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+    log = outbox.run_log(ledger, "r1")
+    log.metric("loss", 0.5, 1, 0)
+    (file,) = box.iterdir()
+    assert file.stat().st_blocks * 512 >= file.stat().st_size > 0
+    assert log.flush(10)
+    assert steps(ledger) == [0]
+
+
 def test_a_log_that_is_idle_lets_go_of_its_file(ledger: Ledger, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shipper, "_IDLE_SECONDS", 0.0)
     log = outbox.run_log(ledger, "r1")

@@ -9,16 +9,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from millstream.tracking.outbox.delivery import Refusal
-from millstream.tracking.outbox.left import Damaged, Kept, Sent, SyncReport, Waiting, pending, sync
 from millstream.tracking.outbox.place import outbox_directory
 from millstream.tracking.outbox.run_log import RunLog
 from millstream.tracking.outbox.shipper import SHIPPER
 
 if TYPE_CHECKING:
     from millstream.stores.contract import Store
+    from millstream.tracking.outbox.left import Damaged, Kept, Sent, SyncReport, Waiting, pending, sync
+
+_OF_LEFT = frozenset({"Damaged", "Kept", "Sent", "SyncReport", "Waiting", "pending", "sync"})
+
+
+def __getattr__(name: str) -> Any:
+    # A program that logs has no use for these.
+    if name in _OF_LEFT:
+        from millstream.tracking.outbox import left
+
+        return getattr(left, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def run_log(store: Store, run_id: str, *, experiment_id: str | None = None) -> RunLog:

@@ -36,7 +36,8 @@ FIRST_BYTES = 64 * 1024
 LAST_BYTES = 16 * 1024 * 1024
 _HEADER_SLACK = 128  # by which a header may grow when its file's size is entered
 
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_NOT_OFFERED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_NO_LOCKS = _NOT_OFFERED | {errno.ENOLCK}
 _ODD = re.compile(r"[^\w-]", re.ASCII)
 
 
@@ -59,8 +60,12 @@ def lock(fd: int) -> bool:
 def _reserve(fd: int, size: int) -> None:
     """Give a file ``size`` bytes of its own. Without this a full disk would show as SIGBUS in the training loop."""
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size)
-        return
+        try:
+            os.posix_fallocate(fd, 0, size)
+            return
+        except OSError as error:  # some C libraries leave it to the file system, and some of those cannot
+            if error.errno not in _NOT_OFFERED:
+                raise
     zeros = bytes(1 << 16)
     for position in range(0, size, len(zeros)):
         piece = zeros[:size - position]
