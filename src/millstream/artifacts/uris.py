@@ -132,9 +132,7 @@ def join_uri(root: str, path: str) -> str:
     for mark in "#?":
         place, found, rest = place.partition(mark)
         tail = f"{found}{rest}{tail}"
-    if place.endswith(":"):  # "mlflow-artifacts:" is the root as well
-        place += "/"
-    return f"{place.rstrip('/') if not place.endswith(':/') else place[:-1]}/{path}{tail}"
+    return f"{place.rstrip('/')}/{path}{tail}"
 
 
 def parse_run_uri(uri: str) -> RunUri:
