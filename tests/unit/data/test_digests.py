@@ -121,7 +121,6 @@ def test_arrays(digest: str, features: Any, targets: Any) -> None:
     [
         (datasets.load_iris, "8f9eb48c", "2bf3ace3"),
         (datasets.load_wine, "0a64f9dd", "5cba2f89"),
-        (datasets.load_diabetes, "ce80b7f0", "87c19a15"),
         (datasets.load_breast_cancer, "7ff6fd89", "7f03c7ae"),
     ],
 )

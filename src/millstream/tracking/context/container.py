@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from pathlib import Path
 
 # Beside the image these are ours; under MLflow's reserved prefix, so that a program which shows the tags of its user
@@ -32,7 +31,7 @@ class Container:
         """The image, the runtime (docker, podman or kubernetes), the host name (a pod's is its own) and namespace."""
         found = {IMAGE: image(), RUNTIME: self.runtime()}
         if found[RUNTIME]:
-            found |= {HOST: platform.node(), NAMESPACE: self._namespace()}
+            found |= {HOST: os.uname().nodename, NAMESPACE: self._namespace()}
         return {key: value for key, value in found.items() if value}
 
     def runtime(self) -> str | None:
