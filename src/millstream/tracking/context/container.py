@@ -8,8 +8,8 @@ from pathlib import Path
 # Beside the image these are ours; under MLflow's reserved prefix, so that a program which shows the tags of its user
 # (those that do not begin with "mlflow.") goes on to show only them.
 IMAGE = "mlflow.docker.image.uri"
-RUNTIME = "mlflow.container.runtime"
-HOST = "mlflow.container.host"
+RUNTIME = "millstream.container.runtime"
+HOST = "millstream.container.host"
 NAMESPACE = "mlflow.kubernetes.namespace"
 
 # Nothing inside a container knows the name of its image; these variables are how images and spawners tell it.

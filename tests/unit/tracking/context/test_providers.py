@@ -107,8 +107,8 @@ def test_a_container_is_recognised_by_its_marker(tmp_path: Path, marker: str, ru
     (tmp_path / marker).touch()
     provider = Container(tmp_path)
     assert provider.in_context()
-    assert provider.tags()["mlflow.container.runtime"] == runtime
-    assert provider.tags()["mlflow.container.host"]
+    assert provider.tags()["millstream.container.runtime"] == runtime
+    assert provider.tags()["millstream.container.host"]
 
 
 def test_a_pod_and_its_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_a_pod_and_its_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("JUPYTER_IMAGE_SPEC", "registry.example.com/notebook:2.1")
     tags = Container(tmp_path).tags()
     assert tags["mlflow.docker.image.uri"] == "registry.example.com/notebook:2.1"
-    assert tags["mlflow.container.runtime"] == "kubernetes"
+    assert tags["millstream.container.runtime"] == "kubernetes"
     assert tags["mlflow.kubernetes.namespace"] == "research"
 
 
