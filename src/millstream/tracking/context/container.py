@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Beside the image these are ours; under MLflow's reserved prefix, so that a program which shows the tags of its user
-# (those that do not begin with "mlflow.") goes on to show only them.
+# MLflow has a tag for the image; the others are ours, and its reserved prefix is not ours to add to.
 IMAGE = "mlflow.docker.image.uri"
 RUNTIME = "millstream.container.runtime"
 HOST = "millstream.container.host"
-NAMESPACE = "mlflow.kubernetes.namespace"
+NAMESPACE = "millstream.kubernetes.namespace"
 
 # Nothing inside a container knows the name of its image; these variables are how images and spawners tell it.
 # KubeSpawner sets the two of Jupyter.

@@ -121,7 +121,7 @@ def test_a_pod_and_its_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     tags = Container(tmp_path).tags()
     assert tags["mlflow.docker.image.uri"] == "registry.example.com/notebook:2.1"
     assert tags["millstream.container.runtime"] == "kubernetes"
-    assert tags["mlflow.kubernetes.namespace"] == "research"
+    assert tags["millstream.kubernetes.namespace"] == "research"
 
 
 def test_an_image_that_is_named_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +159,12 @@ def test_a_broken_declaration_is_reported_and_left_out(
     monkeypatch.setenv("MLFLOW_RUN_CONTEXT", text)
     assert "mlflow.user" in context.collect_tags()
     assert "RUN_CONTEXT" in caplog.text
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    program = "import os\nos.rmdir(os.getcwd())\n" + PRINT_TAGS
+    (tmp_path / "gone").mkdir()
+    assert tags_of("-c", program, folder=tmp_path / "gone")["mlflow.source.name"] == "-c"
 
 
 def test_what_is_declared_is_not_changed_later(monkeypatch: pytest.MonkeyPatch) -> None:
