@@ -20,7 +20,12 @@ from millstream.search.patterns import like, matcher
 from millstream.search.tree import Between, Comparison, Expression, Field, In, Matches, Null, Test, Value, fold
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 
 

@@ -46,7 +46,11 @@ class Reader:
     __slots__ = ("at", "attributes", "lead", "text", "tokens", "unknown", "vocabulary")
 
     def __init__(
-        self, text: str, vocabulary: Vocabulary, attributes: Mapping[str, str], lead: str,
+        self,
+        text: str,
+        vocabulary: Vocabulary,
+        attributes: Mapping[str, str],
+        lead: str,
         unknown: str = "Invalid attribute key",
     ) -> None:
         self.text = text
@@ -89,7 +93,8 @@ class Reader:
             if named == "dataset" and key not in DATASET_KEYS:
                 meant = near(key, DATASET_KEYS)
                 self.fail(
-                    f"Invalid dataset key '{key}': expected name, digest or context", position + len(prefix) + 1,
+                    f"Invalid dataset key '{key}': expected name, digest or context",
+                    position + len(prefix) + 1,
                     f"did you mean {meant}?" if meant else None,
                 )
             return Field(named, key), "number" if named == "metric" else "text"
@@ -98,15 +103,20 @@ class Reader:
             return self._attribute(string_value(token), position)
         if kind in (STRING, ESCAPED, NUMBER):
             self.fail(
-                "Invalid comparison clause: expected a field on the left, a value is there", position,
+                "Invalid comparison clause: expected a field on the left, a value is there",
+                position,
                 "write the field first: params.NAME = 'value'",
             )
-        self.unexpected(token, "a field such as metrics.NAME, params.NAME or tags.NAME" if
-                        "metrics" in self.vocabulary.prefixes else "a field such as name or tags.NAME")
+        self.unexpected(
+            token,
+            "a field such as metrics.NAME, params.NAME or tags.NAME"
+            if "metrics" in self.vocabulary.prefixes
+            else "a field such as name or tags.NAME",
+        )
 
     def quoting_hint(self, start: int) -> str | None:
         """The advice to quote the key of the field at ``start``, when what follows looks like the rest of the key."""
-        written = self.text[start:_UNQUOTED_KEY.match(self.text, start).end()]  # type: ignore[union-attr]
+        written = self.text[start : _UNQUOTED_KEY.match(self.text, start).end()]  # type: ignore[union-attr]
         prefix, dot, key = written.partition(".")
         if dot and prefix in self.vocabulary.prefixes and len(key) <= 250 and not re.fullmatch(r"[\w.]*", key):
             return f"a key with other characters than letters, digits, _ and . is quoted: {prefix}.`{key}`"
@@ -116,8 +126,9 @@ class Reader:
         token = self.tokens[self.at]
         if token[0] not in _QUOTED or token[2] != expected_at:
             self.fail(
-                f"{self.lead}: expected a key right after the dot", expected_at,
-                "write NAME, `NAME` or \"NAME\" after the dot, without a space",
+                f"{self.lead}: expected a key right after the dot",
+                expected_at,
+                'write NAME, `NAME` or "NAME" after the dot, without a space',
             )
         self.at += 1
         return string_value(token)
@@ -147,7 +158,8 @@ class Reader:
             usual.setdefault(kind, word)
         meant = near(prefix, prefixes)
         self.fail(
-            f"Invalid entity type '{prefix[:100]}': expected one of {', '.join(usual.values())}", position,
+            f"Invalid entity type '{prefix[:100]}': expected one of {', '.join(usual.values())}",
+            position,
             f"did you mean {meant}?" if meant else None,
         )
 
@@ -160,7 +172,8 @@ class Reader:
             meant = near(function, FUNCTIONS)
             self.fail(
                 f"{self.lead}: expected one of the functions {', '.join(FUNCTIONS)}, but '{name[:40]}' is there",
-                position, f"did you mean {meant}?" if meant else None,
+                position,
+                f"did you mean {meant}?" if meant else None,
             )
         self.at += 1
         token = self.tokens[self.at]

@@ -40,7 +40,7 @@ _LETTER = {"n": "\n", "r": "\r", "t": "\t"}
 def syntax_error(message: str, text: str, position: int, hint: str | None = None) -> NoReturn:
     """Raise the SearchSyntaxError that shows ``text`` around ``position``, with a caret under the character."""
     start = max(0, position - 60)
-    shown = text[start:position + 60]
+    shown = text[start : position + 60]
     column = position - start
     if start:
         shown, column = "…" + shown, column + 1
@@ -57,7 +57,9 @@ def tokenize(text: str, lead: str) -> list[Token]:
     """
     if len(text) > MAX_TEXT:
         syntax_error(
-            f"{lead}: it has {len(text):,} characters, the limit is {MAX_TEXT:,}", text, MAX_TEXT,
+            f"{lead}: it has {len(text):,} characters, the limit is {MAX_TEXT:,}",
+            text,
+            MAX_TEXT,
             "ask for less at once, or use IN with a list",
         )
     _refuse_unstorable(text, lead)
@@ -72,7 +74,9 @@ def tokenize(text: str, lead: str) -> list[Token]:
             end = _closing_quote(text, start)
             if end is None:
                 syntax_error(
-                    f"{lead}: the quote {text[start]} is not closed", text, start,
+                    f"{lead}: the quote {text[start]} is not closed",
+                    text,
+                    start,
                     f"end the quoted text with {text[start]}",
                 )
             kind, position = BACKTICK if text[start] == "`" else STRING, end + 1
@@ -98,7 +102,10 @@ def _refuse_unstorable(text: str, lead: str) -> None:
             text.encode()
         except UnicodeEncodeError as error:
             syntax_error(
-                f"{lead}: half of a surrogate pair, which is no character", text, error.start, "send valid UTF-8",
+                f"{lead}: half of a surrogate pair, which is no character",
+                text,
+                error.start,
+                "send valid UTF-8",
             )
 
 

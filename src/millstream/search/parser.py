@@ -62,7 +62,10 @@ _OPERATOR_WORDS = frozenset({"LIKE", "ILIKE", "IN", "NOT", "IS", "BETWEEN", "MAT
 _INTENDED = {"==": "=", "<>": "!=", "=!": "!=", "=<": "<=", "=>": ">=", "!": "!=", "~": "MATCHES", "=~": "MATCHES"}
 # How MLflow says of what a text is the value; tests of its users look at it.
 _TEXT_OF = {
-    "param": "for parameter", "tag": "for tag", "attribute": "for attributes", "dataset": "for dataset attributes",
+    "param": "for parameter",
+    "tag": "for tag",
+    "attribute": "for attributes",
+    "dataset": "for dataset attributes",
 }
 _INT64 = range(-(2**63), 2**63)
 
@@ -147,7 +150,7 @@ def _logged_model_field(name: str) -> Field:
     if prefix != "metrics":
         syntax_error(f"{lead}: '{prefix[:100]}', expected metrics.NAME or an attribute", name, 0)
     # The key is the whole rest, whatever is in it; quotes around it are allowed.
-    if len(key) > 1 and key[0] == key[-1] and key[0] in "`\"":
+    if len(key) > 1 and key[0] == key[-1] and key[0] in '`"':
         key = key[1:-1]
     return Field("metric", key)
 
@@ -158,7 +161,11 @@ class _Parser(Reader):
     __slots__ = ("terms",)
 
     def __init__(
-        self, text: str, vocabulary: Vocabulary, attributes: Mapping[str, str], lead: str,
+        self,
+        text: str,
+        vocabulary: Vocabulary,
+        attributes: Mapping[str, str],
+        lead: str,
         unknown: str = "Invalid attribute key",
     ) -> None:
         super().__init__(text, vocabulary, attributes, lead, unknown)
@@ -278,7 +285,8 @@ class _Parser(Reader):
         if field.kind not in self.vocabulary.order_kinds:
             self.fail(
                 f"Invalid identifier type '{field.kind}' in order_by: {self.vocabulary.entity} are ordered by "
-                f"{' or '.join(sorted(self.vocabulary.order_kinds))}", position,
+                f"{' or '.join(sorted(self.vocabulary.order_kinds))}",
+                position,
             )
         return field
 
@@ -287,7 +295,8 @@ class _Parser(Reader):
         self.terms += 1
         if self.terms > MAX_TERMS:
             self.fail(
-                f"{self.lead}: more than {MAX_TERMS:,} comparisons", begun[2],
+                f"{self.lead}: more than {MAX_TERMS:,} comparisons",
+                begun[2],
                 "write several values of one field with IN",
             )
         field, type_ = self.field()
@@ -351,7 +360,9 @@ class _Parser(Reader):
             hint = "an id is equal to another or not"
         self.fail(
             f"{self.vocabulary.bad_operator} '{op[:20]}' for {_name(field)}: "
-            f"expected one of {', '.join(_shown(type_))}", position, hint,
+            f"expected one of {', '.join(_shown(type_))}",
+            position,
+            hint,
         )
 
     def _value(self, field: Field, type_: Type) -> Value:
@@ -373,12 +384,14 @@ class _Parser(Reader):
         if kind == PATH or kind == BACKTICK:
             self.fail(
                 f"Parameter value is either not quoted or has the wrong quotes: expected text for {_name(field)}",
-                position, f"write '{text.strip('`')[:40]}'",
+                position,
+                f"write '{text.strip('`')[:40]}'",
             )
         if kind in (OTHER, END):
             self.unexpected(token, f"a quoted text for {_name(field)}")
         self.fail(
-            f"Expected a quoted string value {_TEXT_OF[field.kind]}, but '{text[:40]}' is there", position,
+            f"Expected a quoted string value {_TEXT_OF[field.kind]}, but '{text[:40]}' is there",
+            position,
             f"write '{text}'" if kind == NUMBER else "write one text in quotes; several go with IN",
         )
 
@@ -403,7 +416,8 @@ class _Parser(Reader):
                     self.at += 1
                     return tuple(values)
                 self.fail(
-                    f"While parsing a list in the query, expected a value, but '{text}' is there", position,
+                    f"While parsing a list in the query, expected a value, but '{text}' is there",
+                    position,
                     "a list has at least one value, with commas between them",
                 )
             if len(values) == MAX_LIST:
@@ -435,7 +449,8 @@ class _Parser(Reader):
         reason = refusal(pattern)
         if reason is not None:
             self.fail(
-                f"{self.lead}: not a regular expression of RE2 ({reason})", position,
+                f"{self.lead}: not a regular expression of RE2 ({reason})",
+                position,
                 "look-around and back-references are not part of it",
             )
         return pattern

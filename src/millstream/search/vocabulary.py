@@ -61,10 +61,14 @@ _RUN_TIME = ("start_time", "end_time")
 RUNS = Vocabulary(
     entity="runs",
     prefixes=MappingProxyType({**_METRIC, **_PARAM, **_TAG, **_ATTRIBUTE, "run": "attribute", **_DATASET}),
-    attributes=MappingProxyType({
-        **_spellings(*_RUN_TEXT, *_RUN_TIME, created="start_time", Created="start_time"),
-        "run name": "run_name", "Run name": "run_name", "Run Name": "run_name",
-    }),
+    attributes=MappingProxyType(
+        {
+            **_spellings(*_RUN_TEXT, *_RUN_TIME, created="start_time", Created="start_time"),
+            "run name": "run_name",
+            "Run name": "run_name",
+            "Run Name": "run_name",
+        }
+    ),
     types=MappingProxyType({**dict.fromkeys(_RUN_TEXT, "text"), **dict.fromkeys(_RUN_TIME, "number")}),
     orders=_spellings(*_RUN_TEXT, *_RUN_TIME, created="start_time", Created="start_time"),
     order_kinds=frozenset({"attribute", "metric", "param", "tag"}),
@@ -74,9 +78,14 @@ EXPERIMENTS = Vocabulary(
     entity="experiments",
     prefixes=MappingProxyType({"attribute": "attribute", **_TAG}),
     attributes=_spellings("name", "experiment_id", "creation_time", "last_update_time"),
-    types=MappingProxyType({
-        "name": "text", "experiment_id": "identity", "creation_time": "number", "last_update_time": "number",
-    }),
+    types=MappingProxyType(
+        {
+            "name": "text",
+            "experiment_id": "identity",
+            "creation_time": "number",
+            "last_update_time": "number",
+        }
+    ),
     orders=_spellings("name", "experiment_id", "creation_time", "last_update_time"),
     repeats=True,
 )
@@ -88,13 +97,17 @@ LOGGED_MODELS = Vocabulary(
     entity="logged models",
     prefixes=MappingProxyType({**_METRIC, **_PARAM, **_TAG, **_ATTRIBUTE}),
     attributes=_spellings(
-        *_MODEL_TEXT, *_MODEL_TIME,
-        creation_time="creation_timestamp", last_updated_time="last_updated_timestamp",
+        *_MODEL_TEXT,
+        *_MODEL_TIME,
+        creation_time="creation_timestamp",
+        last_updated_time="last_updated_timestamp",
     ),
     types=MappingProxyType({**dict.fromkeys(_MODEL_TEXT, "text"), **dict.fromkeys(_MODEL_TIME, "number")}),
     orders=_spellings(
-        *_MODEL_TEXT, *_MODEL_TIME,
-        creation_time="creation_timestamp", last_updated_time="last_updated_timestamp",
+        *_MODEL_TEXT,
+        *_MODEL_TIME,
+        creation_time="creation_timestamp",
+        last_updated_time="last_updated_timestamp",
     ),
     order_kinds=frozenset({"attribute", "metric"}),
     bare_values=True,

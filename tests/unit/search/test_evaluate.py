@@ -21,7 +21,10 @@ RECORD = Record(
     attributes={"run_id": "r1", "status": "FINISHED", "start_time": 10, "end_time": None},
     metrics={
         "loss": History.of([(3.0, 0, 0), (1.0, 1, 1), (2.0, 2, 2), (1.0, 3, 3)]),
-        "nan": math.nan, "half": History.of([(math.nan, 0, 0), (4.0, 0, 1)]), "inf": math.inf, "one": 1,
+        "nan": math.nan,
+        "half": History.of([(math.nan, 0, 0), (4.0, 0, 1)]),
+        "inf": math.inf,
+        "one": 1,
     },
     params={"x": "a", "quoted": "it's", "percent": "100%", "lines": "a\nb"},
     tags={"empty": ""},
@@ -29,35 +32,74 @@ RECORD = Record(
 )
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("metrics.loss = 1", True), ("last(metrics.loss) = 1", True), ("first(metrics.loss) = 3", True),
-    ("max(metrics.loss) = 3", True), ("min(metrics.loss) = 1", True),
-    ("best_step(metrics.loss) = 0", True), ("best_step(metrics.loss, min) = 1", True),
-    ("metrics.one BETWEEN 1 AND 1", True), ("metrics.one NOT BETWEEN 1 AND 1", False), ("metrics.one IN (2, 1)", True),
-    # NaN compares to nothing, and is there
-    ("metrics.nan = 0", False), ("metrics.nan != 0", False), ("NOT metrics.nan = 0", False),
-    ("metrics.nan IS NULL", False),
-    ("first(metrics.half) = 4", False), ("min(metrics.half) = 4", True), ("best_step(metrics.half) = 1", True),
-    ("max(metrics.nan) IS NULL", False), ("best_step(metrics.nan) >= 0", False),
-    ("metrics.inf > 1e308", True), ("metrics.inf = 1e999", True),
-    # what is missing is neither equal nor unequal
-    ("metrics.none != 1", False), ("NOT metrics.none = 1", False), ("metrics.none IS NULL", True),
-    ("params.none != 'a'", False), ("NOT (params.none = 'a')", False), ("params.none NOT IN ('a')", False),
-    ("NOT (params.none = 'a' OR params.x = 'b')", False), ("params.none = 'a' OR params.x = 'a'", True),
-    ("NOT (params.none = 'a' AND params.x = 'b')", True), ("NOT params.none IS NULL", False),
-    ("end_time > 0", False), ("NOT end_time > 0", False), ("end_time IS NULL", True), ("start_time IS NOT NULL", True),
-    # text
-    ("params.x != 'b'", True), ("NOT params.x = 'b'", True), ("tags.empty = ''", True), ("tags.empty LIKE ''", True),
-    ("params.x LIKE 'A'", False), ("params.x ILIKE 'A'", True), ("params.lines LIKE 'a_b'", True),
-    ("params.lines LIKE 'a%'", True), ("params.percent LIKE '100%'", True), (r"params.percent LIKE '100\%'", False),
-    ("params.x NOT LIKE 'b%'", True), ("status LIKE 'FIN%'", True), ("status BETWEEN 'F' AND 'G'", True),
-    ("params.lines MATCHES '^b'", False), ("params.lines MATCHES '(?m)^b'", True), ("params.x NOT MATCHES 'a'", False),
-    # a run has several datasets, and each test may meet another of them
-    ("dataset.name = 'a' AND dataset.digest = '2'", True), ("dataset.name != 'a'", True),
-    ("NOT dataset.name = 'a'", False),
-    ("NOT dataset.name = 'c'", True), ("dataset.name NOT IN ('a', 'b')", False), ("dataset.context != 'train'", False),
-    ("dataset.context IS NULL", False), ("dataset.context IS NOT NULL", True),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("metrics.loss = 1", True),
+        ("last(metrics.loss) = 1", True),
+        ("first(metrics.loss) = 3", True),
+        ("max(metrics.loss) = 3", True),
+        ("min(metrics.loss) = 1", True),
+        ("best_step(metrics.loss) = 0", True),
+        ("best_step(metrics.loss, min) = 1", True),
+        ("metrics.one BETWEEN 1 AND 1", True),
+        ("metrics.one NOT BETWEEN 1 AND 1", False),
+        ("metrics.one IN (2, 1)", True),
+        # NaN compares to nothing, and is there
+        ("metrics.nan = 0", False),
+        ("metrics.nan != 0", False),
+        ("NOT metrics.nan = 0", False),
+        ("metrics.nan IS NULL", False),
+        ("first(metrics.half) = 4", False),
+        ("min(metrics.half) = 4", True),
+        ("best_step(metrics.half) = 1", True),
+        ("max(metrics.nan) IS NULL", False),
+        ("best_step(metrics.nan) >= 0", False),
+        ("metrics.inf > 1e308", True),
+        ("metrics.inf = 1e999", True),
+        # what is missing is neither equal nor unequal
+        ("metrics.none != 1", False),
+        ("NOT metrics.none = 1", False),
+        ("metrics.none IS NULL", True),
+        ("params.none != 'a'", False),
+        ("NOT (params.none = 'a')", False),
+        ("params.none NOT IN ('a')", False),
+        ("NOT (params.none = 'a' OR params.x = 'b')", False),
+        ("params.none = 'a' OR params.x = 'a'", True),
+        ("NOT (params.none = 'a' AND params.x = 'b')", True),
+        ("NOT params.none IS NULL", False),
+        ("end_time > 0", False),
+        ("NOT end_time > 0", False),
+        ("end_time IS NULL", True),
+        ("start_time IS NOT NULL", True),
+        # text
+        ("params.x != 'b'", True),
+        ("NOT params.x = 'b'", True),
+        ("tags.empty = ''", True),
+        ("tags.empty LIKE ''", True),
+        ("params.x LIKE 'A'", False),
+        ("params.x ILIKE 'A'", True),
+        ("params.lines LIKE 'a_b'", True),
+        ("params.lines LIKE 'a%'", True),
+        ("params.percent LIKE '100%'", True),
+        (r"params.percent LIKE '100\%'", False),
+        ("params.x NOT LIKE 'b%'", True),
+        ("status LIKE 'FIN%'", True),
+        ("status BETWEEN 'F' AND 'G'", True),
+        ("params.lines MATCHES '^b'", False),
+        ("params.lines MATCHES '(?m)^b'", True),
+        ("params.x NOT MATCHES 'a'", False),
+        # a run has several datasets, and each test may meet another of them
+        ("dataset.name = 'a' AND dataset.digest = '2'", True),
+        ("dataset.name != 'a'", True),
+        ("NOT dataset.name = 'a'", False),
+        ("NOT dataset.name = 'c'", True),
+        ("dataset.name NOT IN ('a', 'b')", False),
+        ("dataset.context != 'train'", False),
+        ("dataset.context IS NULL", False),
+        ("dataset.context IS NOT NULL", True),
+    ],
+)
 def test_meaning(text: str, expected: bool) -> None:
     assert matches(parse_filter(text, RUNS), RECORD) is expected
 
@@ -71,12 +113,21 @@ def test_datasets_may_be_absent() -> None:
     assert not matches(parse_filter("NOT dataset.name = 'a'", RUNS), Record())
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("metrics.a > 4 AND metrics.a < 2", True), ("metrics.a = 3", False), ("max(metrics.a) = 5", True),
-    ("max(metrics.a) < 5", False), ("min(metrics.a) = 1", True), ("NOT metrics.a > 4", False),
-    ("NOT metrics.a > 5", True),
-    ("best_step(metrics.a) = 7", True), ("metrics.a IS NULL", False), ("metrics.b IS NULL", True),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("metrics.a > 4 AND metrics.a < 2", True),
+        ("metrics.a = 3", False),
+        ("max(metrics.a) = 5", True),
+        ("max(metrics.a) < 5", False),
+        ("min(metrics.a) = 1", True),
+        ("NOT metrics.a > 4", False),
+        ("NOT metrics.a > 5", True),
+        ("best_step(metrics.a) = 7", True),
+        ("metrics.a IS NULL", False),
+        ("metrics.b IS NULL", True),
+    ],
+)
 def test_several_points_of_a_logged_models_metric(text: str, expected: bool) -> None:
     record = Record(metrics={"a": [(1.0, 0, 0), (5.0, 0, 7), (math.nan, 0, 0)]})
     assert matches(parse_filter(text, LOGGED_MODELS), record) is expected
@@ -101,10 +152,16 @@ def _three_valued(node: Expression, record: Record) -> bool | None:
 def _passes(node: Any, value: Any) -> bool:
     if isinstance(node, Comparison):
         if "LIKE" not in node.op:
-            return {"=": value == node.value, "!=": value != node.value}.get(node.op) if node.op in ("=", "!=") else {  # type: ignore[return-value]
-                "<": lambda: value < node.value, "<=": lambda: value <= node.value,
-                ">": lambda: value > node.value, ">=": lambda: value >= node.value,
-            }[node.op]()
+            return (
+                {"=": value == node.value, "!=": value != node.value}.get(node.op)
+                if node.op in ("=", "!=")
+                else {  # type: ignore[return-value]
+                    "<": lambda: value < node.value,
+                    "<=": lambda: value <= node.value,
+                    ">": lambda: value > node.value,
+                    ">=": lambda: value >= node.value,
+                }[node.op]()
+            )
         pattern = re.escape(str(node.value)).replace("%", ".*").replace("_", ".")
         flags = re.DOTALL | (re.IGNORECASE if "ILIKE" in node.op else 0)
         return (re.fullmatch(pattern, value, flags) is not None) is not node.op.startswith("NOT")

@@ -96,7 +96,7 @@ MLFLOW_ACCEPTS: list[tuple[Vocabulary, str, Expression]] = [
     (RUNS, "attr.user_id ILIKE 'x%'", is_(attribute("user_id"), "x%", "ILIKE")),
     (RUNS, "run.artifact_uri = 'x'", is_(attribute("artifact_uri"), "x")),
     (RUNS, "`run name` = 'x'", is_(attribute("run_name"), "x")),
-    (RUNS, '"Run Name" = \'x\'', is_(attribute("run_name"), "x")),
+    (RUNS, "\"Run Name\" = 'x'", is_(attribute("run_name"), "x")),
     (RUNS, "attributes.`Run name` = 'x'", is_(attribute("run_name"), "x")),
     (RUNS, "run_id IN ('a', \"b\")", In(attribute("run_id"), ("a", "b"))),
     (RUNS, "run_id NOT  IN('a',)", In(attribute("run_id"), ("a",), True)),
@@ -113,8 +113,11 @@ MLFLOW_ACCEPTS: list[tuple[Vocabulary, str, Expression]] = [
     (RUNS, "dataset.name LIKE 'a'", is_(dataset("name"), "a", "LIKE")),
     (RUNS, "dataset.name ILIKE 'a'", is_(dataset("name"), "a", "ILIKE")),
     # joining, and what MLflow passes over
-    (RUNS, "metrics.a > 1 AND params.b='x'and tags.c = 'y'",
-     And((is_(metric("a"), 1.0, ">"), is_(param("b"), "x"), is_(tag("c"), "y")))),
+    (
+        RUNS,
+        "metrics.a > 1 AND params.b='x'and tags.c = 'y'",
+        And((is_(metric("a"), 1.0, ">"), is_(param("b"), "x"), is_(tag("c"), "y"))),
+    ),
     (RUNS, "params.a = 'x'\tparams.b = 'y'", And((is_(param("a"), "x"), is_(param("b"), "y")))),
     (RUNS, "AND params.a = 'x' AND AND params.b = 'y' AND", And((is_(param("a"), "x"), is_(param("b"), "y")))),
     (RUNS, "\n params.a\n=\n'x' ", is_(param("a"), "x")),
@@ -144,17 +147,26 @@ MLFLOW_ACCEPTS: list[tuple[Vocabulary, str, Expression]] = [
     (LOGGED_MODELS, "source_run_id != 'x'", is_(attribute("source_run_id"), "x", "!=")),
     (LOGGED_MODELS, "creation_time > 1", is_(attribute("creation_timestamp"), 1, ">")),
     (LOGGED_MODELS, "last_updated_timestamp > 1", is_(attribute("last_updated_timestamp"), 1, ">")),
-    (LOGGED_MODELS, "metrics.a > 1 AND params.b LIKE 'x'",
-     And((is_(metric("a"), 1.0, ">"), is_(param("b"), "x", "LIKE")))),
+    (
+        LOGGED_MODELS,
+        "metrics.a > 1 AND params.b LIKE 'x'",
+        And((is_(metric("a"), 1.0, ">"), is_(param("b"), "x", "LIKE"))),
+    ),
     (LOGGED_MODELS, "params.lr = 0.01", is_(param("lr"), "0.01")),
     (LOGGED_MODELS, "status = READY", is_(attribute("status"), "READY")),
 ]
 
 BEYOND: list[tuple[Vocabulary, str, Expression]] = [
-    (RUNS, "params.a = 'x' OR params.b = 'y' AND NOT params.c = 'z'",
-     Or((is_(param("a"), "x"), And((is_(param("b"), "y"), Not(is_(param("c"), "z"))))))),
-    (RUNS, "(params.a = 'x' or params.b = 'y') and params.c = 'z'",
-     And((Or((is_(param("a"), "x"), is_(param("b"), "y"))), is_(param("c"), "z")))),
+    (
+        RUNS,
+        "params.a = 'x' OR params.b = 'y' AND NOT params.c = 'z'",
+        Or((is_(param("a"), "x"), And((is_(param("b"), "y"), Not(is_(param("c"), "z")))))),
+    ),
+    (
+        RUNS,
+        "(params.a = 'x' or params.b = 'y') and params.c = 'z'",
+        And((Or((is_(param("a"), "x"), is_(param("b"), "y"))), is_(param("c"), "z"))),
+    ),
     (RUNS, "((params.a = 'x'))", is_(param("a"), "x")),
     (RUNS, "not not(params.a = 'x')", Not(Not(is_(param("a"), "x")))),
     (RUNS, "NOT (params.a = 'x' AND params.b = 'y')", Not(And((is_(param("a"), "x"), is_(param("b"), "y"))))),
@@ -164,8 +176,11 @@ BEYOND: list[tuple[Vocabulary, str, Expression]] = [
     (RUNS, "tags.a not in ('x')", In(tag("a"), ("x",), True)),
     (RUNS, "status IN ('FAILED', 'KILLED')", In(attribute("status"), ("FAILED", "KILLED"))),
     (RUNS, "metrics.a BETWEEN 1 AND 2", Between(metric("a"), 1.0, 2.0)),
-    (RUNS, "metrics.a NOT BETWEEN 1 AND 2 AND params.b = 'x'",
-     And((Between(metric("a"), 1.0, 2.0, True), is_(param("b"), "x")))),
+    (
+        RUNS,
+        "metrics.a NOT BETWEEN 1 AND 2 AND params.b = 'x'",
+        And((Between(metric("a"), 1.0, 2.0, True), is_(param("b"), "x"))),
+    ),
     (RUNS, "start_time between 1 and 2", Between(attribute("start_time"), 1, 2)),
     (RUNS, "dataset.name BETWEEN 'a' AND 'b'", Between(dataset("name"), "a", "b")),
     (RUNS, "metrics.a IS NULL", Null(metric("a"))),
@@ -337,7 +352,7 @@ def test_what_is_refused(vocabulary: Vocabulary, text: str, message: str, at: st
     with pytest.raises(SearchSyntaxError) as caught:
         parse_filter(text, vocabulary)
     assert caught.value.message.startswith(message)
-    assert text[caught.value.position:].startswith(at)
+    assert text[caught.value.position :].startswith(at)
     assert bool(at) or caught.value.position == len(text)
     assert caught.value.get_http_status_code() == 400
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
@@ -414,7 +429,7 @@ def test_bad_order_clauses(vocabulary: Vocabulary, clause: str, message: str, at
     with pytest.raises(SearchSyntaxError) as caught:
         parse_order([clause], vocabulary)
     assert caught.value.message.startswith(message)
-    assert clause[caught.value.position:].startswith(at)
+    assert clause[caught.value.position :].startswith(at)
 
 
 def test_an_order_names_a_field_once() -> None:
@@ -434,30 +449,44 @@ def test_order_of_logged_models() -> None:
         field_name, ascending, dataset_name, dataset_digest = "metrics.a", False, "d", "1"
 
     clauses = [
-        {"field_name": "name"}, {"field_name": "creation_time", "ascending": False},
-        {"field_name": "metrics.val-acc/x"}, {"field_name": "metrics.`a b`"},
-        {"field_name": "metrics.a", "dataset_name": "d", "dataset_digest": "2"}, Clause(),
-        {"field_name": "max(metrics.a)"}, {"field_name": "name", "ascending": False},
+        {"field_name": "name"},
+        {"field_name": "creation_time", "ascending": False},
+        {"field_name": "metrics.val-acc/x"},
+        {"field_name": "metrics.`a b`"},
+        {"field_name": "metrics.a", "dataset_name": "d", "dataset_digest": "2"},
+        Clause(),
+        {"field_name": "max(metrics.a)"},
+        {"field_name": "name", "ascending": False},
     ]
     assert order_of_logged_models(clauses) == [
-        Order(attribute("name")), Order(attribute("creation_timestamp"), False), Order(metric("val-acc/x")),
-        Order(metric("a b")), Order(metric("a"), True, "d", "2"), Order(metric("a"), False, "d", "1"),
+        Order(attribute("name")),
+        Order(attribute("creation_timestamp"), False),
+        Order(metric("val-acc/x")),
+        Order(metric("a b")),
+        Order(metric("a"), True, "d", "2"),
+        Order(metric("a"), False, "d", "1"),
         Order(metric("a", "max")),
     ]
     assert order_of_logged_models(None) == []
 
 
-@pytest.mark.parametrize(("clause", "message"), [
-    ({"field_name": "metric.a"}, "Invalid order by field name: 'metric'"),
-    ({"field_name": "params.a"}, "Invalid order by field name: 'params'"),
-    ({"field_name": "foo"}, "Invalid order by field name: 'foo'"),
-    ({"field_name": ""}, "Invalid order by field name: ''"),
-    ({"field_name": "mean(metrics.a)"}, "Invalid order by field name: expected one of the functions"),
-    ({"ascending": True}, "`field_name` in the `order_by` clause must be specified"),
-    ({"field_name": "name", "ascending": "x"}, "Value of `ascending` in the `order_by` clause must be a boolean"),
-    ({"field_name": "metrics.a", "dataset_digest": "x"}, "`dataset_digest` can only be specified if `dataset_name`"),
-    ("name", "`order_by` must be a list of dictionaries"),
-])
+@pytest.mark.parametrize(
+    ("clause", "message"),
+    [
+        ({"field_name": "metric.a"}, "Invalid order by field name: 'metric'"),
+        ({"field_name": "params.a"}, "Invalid order by field name: 'params'"),
+        ({"field_name": "foo"}, "Invalid order by field name: 'foo'"),
+        ({"field_name": ""}, "Invalid order by field name: ''"),
+        ({"field_name": "mean(metrics.a)"}, "Invalid order by field name: expected one of the functions"),
+        ({"ascending": True}, "`field_name` in the `order_by` clause must be specified"),
+        ({"field_name": "name", "ascending": "x"}, "Value of `ascending` in the `order_by` clause must be a boolean"),
+        (
+            {"field_name": "metrics.a", "dataset_digest": "x"},
+            "`dataset_digest` can only be specified if `dataset_name`",
+        ),
+        ("name", "`order_by` must be a list of dictionaries"),
+    ],
+)
 def test_bad_order_of_logged_models(clause: object, message: str) -> None:
     with pytest.raises(SearchSyntaxError) as caught:
         order_of_logged_models([clause])

@@ -15,33 +15,40 @@ def error_of(text: str, vocabulary: Vocabulary = RUNS) -> SearchSyntaxError:
     return caught.value
 
 
-@pytest.mark.parametrize(("text", "hint"), [
-    ("metrcs.a > 1", "did you mean metrics?"),
-    ("Tags.a = 'x'", "did you mean tags?"),
-    ("statsu = 'x'", "did you mean status?"),
-    ("startTime > 1", "did you mean start_time?"),
-    ("metrics = 1", "write the key after a dot: metrics.NAME"),
-    ("accuracy > 0.9", "metrics, parameters and tags are written metrics.NAME, params.NAME and tags.NAME"),
-    ("dataset.nam = 'x'", "did you mean name?"),
-    ("params.a LIK 'x'", "did you mean LIKE?"),
-    ("metrics.a == 1", "did you mean =?"),
-    ("metrics.a => 1", "did you mean >=?"),
-    ("params.a ~ 'x'", "did you mean MATCHES?"),
-    ("params.a > 'x'", "text is compared with = and !=, with patterns, or with BETWEEN 'a' AND 'b'"),
-    ("metrics.a MATCHES 'x'", "numbers have no patterns"),
-    ("metrics.a > '1'", "numbers are written like 3, -0.5 or 1e-3, without quotes"),
-    ("params.a = 1", "write '1'"),
-    ("params.a = x", "write 'x'"),
-    ("metrics.val/loss > 1",
-     "a key with other characters than letters, digits, _ and . is quoted: metrics.`val/loss`"),
-    ("min(metrics.val-loss) > 1",
-     "a key with other characters than letters, digits, _ and . is quoted: metrics.`val-loss`"),
-    ("maxi(metrics.a) > 1", "did you mean max?"),
-    ("(params.a = 'x'", "close the parenthesis opened at character 1"),
-    ("params.a = 'x", "end the quoted text with '"),
-    ("'x' = params.a", "write the field first: params.NAME = 'value'"),
-    ("params.a MATCHES '(?!a)'", "look-around and back-references are not part of it"),
-])
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("metrcs.a > 1", "did you mean metrics?"),
+        ("Tags.a = 'x'", "did you mean tags?"),
+        ("statsu = 'x'", "did you mean status?"),
+        ("startTime > 1", "did you mean start_time?"),
+        ("metrics = 1", "write the key after a dot: metrics.NAME"),
+        ("accuracy > 0.9", "metrics, parameters and tags are written metrics.NAME, params.NAME and tags.NAME"),
+        ("dataset.nam = 'x'", "did you mean name?"),
+        ("params.a LIK 'x'", "did you mean LIKE?"),
+        ("metrics.a == 1", "did you mean =?"),
+        ("metrics.a => 1", "did you mean >=?"),
+        ("params.a ~ 'x'", "did you mean MATCHES?"),
+        ("params.a > 'x'", "text is compared with = and !=, with patterns, or with BETWEEN 'a' AND 'b'"),
+        ("metrics.a MATCHES 'x'", "numbers have no patterns"),
+        ("metrics.a > '1'", "numbers are written like 3, -0.5 or 1e-3, without quotes"),
+        ("params.a = 1", "write '1'"),
+        ("params.a = x", "write 'x'"),
+        (
+            "metrics.val/loss > 1",
+            "a key with other characters than letters, digits, _ and . is quoted: metrics.`val/loss`",
+        ),
+        (
+            "min(metrics.val-loss) > 1",
+            "a key with other characters than letters, digits, _ and . is quoted: metrics.`val-loss`",
+        ),
+        ("maxi(metrics.a) > 1", "did you mean max?"),
+        ("(params.a = 'x'", "close the parenthesis opened at character 1"),
+        ("params.a = 'x", "end the quoted text with '"),
+        ("'x' = params.a", "write the field first: params.NAME = 'value'"),
+        ("params.a MATCHES '(?!a)'", "look-around and back-references are not part of it"),
+    ],
+)
 def test_hints(text: str, hint: str) -> None:
     assert error_of(text).hint == hint
 
@@ -68,7 +75,7 @@ def test_a_long_text_is_shown_around_the_character() -> None:
     _, shown, caret = error.message.split("\n")
     assert len(shown) < 130
     assert shown[2] == shown[-1] == "…"
-    assert shown[caret.index("^"):].startswith("foo = 'x'")
+    assert shown[caret.index("^") :].startswith("foo = 'x'")
 
 
 def test_an_entity_without_metrics_says_so() -> None:

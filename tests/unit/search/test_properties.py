@@ -28,15 +28,87 @@ storable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 anything = st.one_of(
     st.text(max_size=60),
     # Pieces of the language in any order: what nearly is a filter.
-    st.lists(st.sampled_from((
-        "metrics", "params", "tags", "status", ".", "a", " ", "=", "!=", ">", "<", "LIKE", "IN", "NOT", "AND", "OR",
-        "IS", "NULL", "BETWEEN", "MATCHES", "(", ")", ",", "'", '"', "`", "''", "\\", "1", "-1", "1e5", ".5", "min",
-        "best_step", "metrics.a", "params.a", "'x'", "E'", "\n", "DESC", "é", "-", "/", ";", "dataset.name", "(?=",
-    )), max_size=25).map("".join),
-    st.lists(st.sampled_from((
-        "metrics.a", "params.a", "run_id", "=", ">", "'x'", "1", "AND", "OR", "NOT", "(", ")", "IN", "IS", "NULL",
-        "LIKE", ",", "BETWEEN", "max(metrics.a)", "MATCHES", "ASC",
-    )), max_size=20).map(" ".join),
+    st.lists(
+        st.sampled_from(
+            (
+                "metrics",
+                "params",
+                "tags",
+                "status",
+                ".",
+                "a",
+                " ",
+                "=",
+                "!=",
+                ">",
+                "<",
+                "LIKE",
+                "IN",
+                "NOT",
+                "AND",
+                "OR",
+                "IS",
+                "NULL",
+                "BETWEEN",
+                "MATCHES",
+                "(",
+                ")",
+                ",",
+                "'",
+                '"',
+                "`",
+                "''",
+                "\\",
+                "1",
+                "-1",
+                "1e5",
+                ".5",
+                "min",
+                "best_step",
+                "metrics.a",
+                "params.a",
+                "'x'",
+                "E'",
+                "\n",
+                "DESC",
+                "é",
+                "-",
+                "/",
+                ";",
+                "dataset.name",
+                "(?=",
+            )
+        ),
+        max_size=25,
+    ).map("".join),
+    st.lists(
+        st.sampled_from(
+            (
+                "metrics.a",
+                "params.a",
+                "run_id",
+                "=",
+                ">",
+                "'x'",
+                "1",
+                "AND",
+                "OR",
+                "NOT",
+                "(",
+                ")",
+                "IN",
+                "IS",
+                "NULL",
+                "LIKE",
+                ",",
+                "BETWEEN",
+                "max(metrics.a)",
+                "MATCHES",
+                "ASC",
+            )
+        ),
+        max_size=20,
+    ).map(" ".join),
 )
 
 
@@ -52,11 +124,13 @@ def test_a_tree_survives_its_text(data: st.DataObject, vocabulary: Vocabulary) -
 
 @given(st.data(), storable, st.booleans())
 def test_an_order_survives_its_text(data: st.DataObject, key: str, ascending: bool) -> None:
-    field = data.draw(st.one_of(
-        st.builds(Field, st.just("metric"), st.just(key), st.sampled_from(FUNCTIONS)),
-        st.builds(Field, st.sampled_from(("param", "tag")), st.just(key)),
-        st.builds(Field, st.just("attribute"), st.sampled_from(sorted(RUNS.types))),
-    ))
+    field = data.draw(
+        st.one_of(
+            st.builds(Field, st.just("metric"), st.just(key), st.sampled_from(FUNCTIONS)),
+            st.builds(Field, st.sampled_from(("param", "tag")), st.just(key)),
+            st.builds(Field, st.just("attribute"), st.sampled_from(sorted(RUNS.types))),
+        )
+    )
     order = Order(field, ascending)
     assert parse_order([order_text(order)], RUNS) == [order]
 

@@ -17,8 +17,32 @@ TEXTS = ("", "a", "A", "ab", "aB", "a%", "a_b", "it's", 'say "x"', "b\nc", "é",
 NUMBERS = (-1e300, -2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, 1e-320, 1e300, float("inf"), float("-inf"))
 TIMES = (-5, 0, 1, 2, 3, 1_700_000_000_000, 2**53 + 1, 2**63 - 1)
 PATTERNS = (
-    "a", "^a", "b$", "^$", "[^a]", "a.b", "(a|b)+", "a{2,3}", r"\d+", r"\w\W", r"[\w%]b", "(?i)AB", r"\ba", "x{100}",
-    "", r"[[:alpha:]]b", r"\x61", "(?s)b.c", "b.c", "b[^x]c", r"\Qa%\E", "é", "a|^$", "(?P<n>a)(?:b)", "a*?b", "it's",
+    "a",
+    "^a",
+    "b$",
+    "^$",
+    "[^a]",
+    "a.b",
+    "(a|b)+",
+    "a{2,3}",
+    r"\d+",
+    r"\w\W",
+    r"[\w%]b",
+    "(?i)AB",
+    r"\ba",
+    "x{100}",
+    "",
+    r"[[:alpha:]]b",
+    r"\x61",
+    "(?s)b.c",
+    "b.c",
+    "b[^x]c",
+    r"\Qa%\E",
+    "é",
+    "a|^$",
+    "(?P<n>a)(?:b)",
+    "a*?b",
+    "it's",
     "[]a]",
 )
 STATUSES = ("RUNNING", "FINISHED", "FAILED", "x")
@@ -53,8 +77,11 @@ def fields(
 
 @st.composite
 def leaves(
-    draw: Callable[..., Any], vocabulary: Vocabulary = RUNS, text: st.SearchStrategy[str] | None = None,
-    field: st.SearchStrategy[Field] | None = None, patterns: tuple[str, ...] = PATTERNS,
+    draw: Callable[..., Any],
+    vocabulary: Vocabulary = RUNS,
+    text: st.SearchStrategy[str] | None = None,
+    field: st.SearchStrategy[Field] | None = None,
+    patterns: tuple[str, ...] = PATTERNS,
 ) -> Test:
     """One test that the vocabulary allows."""
     on: Field = draw(field if field is not None else fields(vocabulary))
@@ -88,6 +115,7 @@ def leaves(
 
 def trees(leaf: st.SearchStrategy[Test], most: int = 12) -> st.SearchStrategy[Expression]:
     """Any nesting of AND, OR and NOT over tests."""
+
     def joined(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         several = st.lists(inner, min_size=2, max_size=3).map(tuple)
         return st.builds(Not, inner) | st.builds(And, several) | st.builds(Or, several)
@@ -111,7 +139,8 @@ def records(keys: tuple[str, ...] = KEYS, text: st.SearchStrategy[str] | None = 
     )
     used = st.fixed_dictionaries({"name": value, "digest": value, "context": value | st.none()})
     return st.builds(
-        Record, attributes,
+        Record,
+        attributes,
         st.dictionaries(st.sampled_from(keys), histories().map(History.of), max_size=3),
         st.dictionaries(st.sampled_from(keys), value, max_size=3),
         st.dictionaries(st.sampled_from(keys), value, max_size=3),

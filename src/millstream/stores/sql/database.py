@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from millstream import settings
 from millstream.errors import Conflict, InvalidValue, MillstreamError, StoreUnavailable
+from millstream.search.patterns import matcher
 from millstream.stores.sql.forks import TRANSACTION, inherit
 
 # How long a SQLite connection waits for another process's transaction before it gives up.
@@ -48,15 +48,13 @@ def database_url(uri: str) -> URL:
     return url
 
 
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
-    import re2
-
-    return re2.compile(pattern)
-
-
 def _regexp(pattern: str, text: str | None) -> bool | None:
-    return None if text is None else _compiled(pattern).search(text) is not None
+    return None if text is None else matcher(pattern)(text)
+
+
+def _lower(text: str | None) -> str | None:
+    """SQLite's own knows the letters of ASCII only."""
+    return None if text is None else str(text).lower()
 
 
 class Database:
@@ -103,6 +101,7 @@ class Database:
         run("PRAGMA cache_size=-32768")
         run("PRAGMA mmap_size=1073741824")
         connection.create_function("regexp", 2, _regexp, deterministic=True)
+        connection.create_function("lower", 1, _lower, deterministic=True)
 
     @staticmethod
     def _begin_sqlite(connection: Connection) -> None:

@@ -22,11 +22,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
-    Text,
     func,
     literal_column,
     text,
 )
+from sqlalchemy import Text as AnyText
 
 metadata = MetaData(
     naming_convention={
@@ -39,6 +39,10 @@ metadata = MetaData(
 
 # SQLite gives row ids only to a column typed exactly INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
+
+# Texts are ordered by their bytes, on every machine and whatever language a database was made for: an index of texts
+# serves searches and stays valid when the system's idea of a language changes.
+Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
 
 # Indexes hold this many characters of a text: PostgreSQL refuses index entries beyond a third of a page.
 HEAD = 128
@@ -105,6 +109,12 @@ Index(
     runs.c.lease_until,
     postgresql_where=runs.c.lease_until.is_not(None),
     sqlite_where=runs.c.lease_until.is_not(None),
+)
+Index(
+    "ix_runs_deleted",
+    runs.c.experiment_id,
+    postgresql_where=runs.c.deleted_time.is_not(None),
+    sqlite_where=runs.c.deleted_time.is_not(None),
 )
 
 # One row a run and metric: the last point (greatest step, timestamp, value), and what its history amounts to.

@@ -6,17 +6,19 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     op.create_table(
         "experiments",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("artifact_location", sa.Text(), nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("artifact_location", Text, nullable=False),
         sa.Column("creation_time", sa.BigInteger(), nullable=False),
         sa.Column("last_update_time", sa.BigInteger(), nullable=False),
         sa.Column("deleted_time", sa.BigInteger(), nullable=True),
-        sa.Column("creator", sa.Text(), nullable=True),
+        sa.Column("creator", Text, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_experiments")),
         sa.UniqueConstraint("name", name=op.f("uq_experiments_name")),
         sqlite_autoincrement=True,
@@ -24,7 +26,7 @@ def upgrade() -> None:
     op.create_table(
         "keys",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
         sa.UniqueConstraint("name", name=op.f("uq_keys_name")),
     )
@@ -32,12 +34,12 @@ def upgrade() -> None:
         "datasets",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("experiment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("source_type", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("schema", sa.Text(), nullable=True),
-        sa.Column("profile", sa.Text(), nullable=True),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("digest", Text, nullable=False),
+        sa.Column("source_type", Text, nullable=False),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("schema", Text, nullable=True),
+        sa.Column("profile", Text, nullable=True),
         sa.ForeignKeyConstraint(
             ["experiment_id"], ["experiments.id"], name=op.f("fk_datasets_experiment_id"), ondelete="CASCADE"
         ),
@@ -49,8 +51,8 @@ def upgrade() -> None:
     op.create_table(
         "experiment_tags",
         sa.Column("experiment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(
             ["experiment_id"], ["experiments.id"], name=op.f("fk_experiment_tags_experiment_id"), ondelete="CASCADE"
         ),
@@ -60,14 +62,14 @@ def upgrade() -> None:
     op.create_table(
         "logged_models",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("model_id", sa.Text(), nullable=False),
+        sa.Column("model_id", Text, nullable=False),
         sa.Column("experiment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("model_type", sa.Text(), nullable=True),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("status_message", sa.Text(), nullable=True),
-        sa.Column("source_run_id", sa.Text(), nullable=True),
-        sa.Column("artifact_uri", sa.Text(), nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("model_type", Text, nullable=True),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("status_message", Text, nullable=True),
+        sa.Column("source_run_id", Text, nullable=True),
+        sa.Column("artifact_uri", Text, nullable=False),
         sa.Column("creation_timestamp_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_updated_timestamp_ms", sa.BigInteger(), nullable=False),
         sa.Column("deleted_time", sa.BigInteger(), nullable=True),
@@ -87,14 +89,14 @@ def upgrade() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("run_id", Text, nullable=False),
         sa.Column("experiment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("run_name", sa.Text(), nullable=True),
-        sa.Column("user_id", sa.Text(), nullable=True),
+        sa.Column("run_name", Text, nullable=True),
+        sa.Column("user_id", Text, nullable=True),
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("start_time", sa.BigInteger(), nullable=True),
         sa.Column("end_time", sa.BigInteger(), nullable=True),
-        sa.Column("artifact_uri", sa.Text(), nullable=False),
+        sa.Column("artifact_uri", Text, nullable=False),
         sa.Column("deleted_time", sa.BigInteger(), nullable=True),
         sa.Column("deleted_with_experiment", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
@@ -104,6 +106,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_runs_deleted",
+            ["experiment_id"],
+            unique=False,
+            postgresql_where=sa.text("deleted_time IS NOT NULL"),
+            sqlite_where=sa.text("deleted_time IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_runs_lease",
             ["lease_until"],
@@ -120,7 +129,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("dataset", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("context", sa.Text(), nullable=True),
+        sa.Column("context", Text, nullable=True),
         sa.ForeignKeyConstraint(["dataset"], ["datasets.id"], name=op.f("fk_dataset_inputs_dataset")),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_dataset_inputs_run"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_inputs")),
@@ -132,10 +141,10 @@ def upgrade() -> None:
     op.create_table(
         "logged_model_metrics",
         sa.Column("model", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("dataset_name", sa.Text(), server_default=sa.text("('')"), nullable=False),
-        sa.Column("dataset_digest", sa.Text(), server_default=sa.text("('')"), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("dataset_name", Text, server_default=sa.text("('')"), nullable=False),
+        sa.Column("dataset_digest", Text, server_default=sa.text("('')"), nullable=False),
+        sa.Column("run_id", Text, nullable=False),
         sa.Column("value", sa.Double(), nullable=True),
         sa.Column("step", sa.BigInteger(), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
@@ -150,8 +159,8 @@ def upgrade() -> None:
     op.create_table(
         "logged_model_params",
         sa.Column("model", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(
             ["model"], ["logged_models.id"], name=op.f("fk_logged_model_params_model"), ondelete="CASCADE"
         ),
@@ -161,8 +170,8 @@ def upgrade() -> None:
     op.create_table(
         "logged_model_tags",
         sa.Column("model", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(
             ["model"], ["logged_models.id"], name=op.f("fk_logged_model_tags_model"), ondelete="CASCADE"
         ),
@@ -217,9 +226,9 @@ def upgrade() -> None:
         sa.Column("first_value", sa.Double(), nullable=True),
         sa.Column("first_step", sa.BigInteger(), nullable=False),
         sa.Column("first_timestamp", sa.BigInteger(), nullable=False),
-        sa.Column("model_id", sa.Text(), nullable=True),
-        sa.Column("dataset_name", sa.Text(), nullable=True),
-        sa.Column("dataset_digest", sa.Text(), nullable=True),
+        sa.Column("model_id", Text, nullable=True),
+        sa.Column("dataset_name", Text, nullable=True),
+        sa.Column("dataset_digest", Text, nullable=True),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_metrics_run"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run", "key", name=op.f("pk_metrics")),
         sqlite_with_rowid=False,
@@ -230,8 +239,8 @@ def upgrade() -> None:
     op.create_table(
         "model_links",
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("direction", sa.Text(), nullable=False),
-        sa.Column("model_id", sa.Text(), nullable=False),
+        sa.Column("direction", Text, nullable=False),
+        sa.Column("model_id", Text, nullable=False),
         sa.Column("step", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_model_links_run"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run", "direction", "model_id", "step", name=op.f("pk_model_links")),
@@ -245,7 +254,7 @@ def upgrade() -> None:
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("experiment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_params_run"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run", "key", name=op.f("pk_params")),
         sqlite_with_rowid=False,
@@ -258,7 +267,7 @@ def upgrade() -> None:
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("experiment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_run_tags_run"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run", "key", name=op.f("pk_run_tags")),
         sqlite_with_rowid=False,
@@ -269,8 +278,8 @@ def upgrade() -> None:
     op.create_table(
         "dataset_input_tags",
         sa.Column("input", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(
             ["input"], ["dataset_inputs.id"], name=op.f("fk_dataset_input_tags_input"), ondelete="CASCADE"
         ),
