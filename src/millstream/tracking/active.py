@@ -52,10 +52,10 @@ class Live:
 
     __slots__ = ("pid", "recorder", "run", "sampler")
 
-    def __init__(self, run: ActiveRun, keeper: Recorder, sampler: SystemMetricsSampler | None) -> None:
+    def __init__(self, run: ActiveRun, keeper: Recorder) -> None:
         self.run = run
         self.recorder = keeper
-        self.sampler = sampler
+        self.sampler: SystemMetricsSampler | None = None
         self.pid = os.getpid()
 
 
@@ -81,7 +81,6 @@ local = _Local()
 
 # Every live run of this process, oldest first, for its end.
 _everywhere: dict[int, tuple[Live, list[Live]]] = {}
-_ending = threading.Lock()
 
 
 def active_model_id() -> str | None:
@@ -97,7 +96,7 @@ def push(run: Run, uri: str, *, sample: bool, first_sample: int = 0, is_known: b
     made = ActiveRun(run.info, run.data, run.inputs, run.outputs)
     keeper = recorder.begin(uri, run)
     keeper.log.start_beat()
-    live = Live(made, keeper, _start_sampler(keeper, first_sample) if sample else None)
+    live = Live(made, keeper)
     if not _everywhere:
         # Here, so that at the exit runs end first, then the outbox empties, then the stores close.
         atexit.unregister(end_everywhere)
@@ -107,6 +106,12 @@ def push(run: Run, uri: str, *, sample: bool, first_sample: int = 0, is_known: b
     local.refresh()
     if not is_known:
         late.find_out(keeper)
+    if sample:
+        try:
+            live.sampler = _start_sampler(keeper, first_sample)
+        except BaseException:
+            end_top("FAILED")
+            raise
     return made
 
 

@@ -100,7 +100,18 @@ def _items(values: Mapping[str, Any], field: str) -> Iterable[tuple[str, Any]]:
 
 def _cut(key: str, value: Any, limit: int, what: str) -> str:
     text = value if type(value) is str else str(value)
+    if "\x00" in text or not _is_unicode(text):
+        raise InvalidValue.of(key, text, f"the {what} holds a NUL character, or half of a character",
+                              hint="log bytes as an artifact: log_stream(…)")
     if len(text) > limit:
         text = check_text(text, limit, key, cut=True)
         logger.warning("the %s %r is longer than %d characters and was cut", what, key, limit)
     return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from millstream import settings
-from millstream.errors import MillstreamError, StoreUnavailable
+from millstream.errors import StoreUnavailable, from_wire
 
 if TYPE_CHECKING:
     from millstream.tracking.outbox import RunLog
@@ -32,4 +32,4 @@ class RunOperations:
                     hint="`millstream sync` sends what is left when the program has ended",
                 )
             for refusal in log.refused[before:]:
-                raise MillstreamError(refusal.reason, refusal.error_code)
+                raise from_wire({"error_code": refusal.error_code, "message": refusal.reason})

@@ -21,8 +21,8 @@ from millstream.entities import (
     Run,
     RunTag,
 )
-from millstream.errors import InvalidValue, ParameterChanged, StoreUnavailable
-from millstream.operations import GetRun, LogInputs, UpdateRun
+from millstream.errors import InvalidValue, MillstreamError, ParameterChanged, StoreUnavailable
+from millstream.operations import GetLoggedModel, GetRun, LogInputs, UpdateRun
 from millstream.operations.limits import check_run_id
 from millstream.tracking import checks
 from millstream.tracking.batches import in_batches
@@ -61,7 +61,7 @@ class Recorder:
         self.log: RunLog = outbox.run_log(store(uri), self.run_id, experiment_id=self.experiment_id)
         self.lock = threading.Lock()
         self._unsent_inputs: list[LogInputs] = []
-        self._inputs: set[tuple[str, ...]] = {
+        self._inputs: set[tuple[str, ...]] = {  # model ids, and names with digests of datasets
             *((used.model_id,) for used in run.inputs.model_inputs),
             *((made.model_id,) for made in run.outputs.model_outputs),
             *((used.dataset.name, used.dataset.digest) for used in run.inputs.dataset_inputs),
@@ -111,11 +111,11 @@ class Recorder:
             known.update(new)
         if not new:
             return
-        if not directly:
-            self.log.params(new)
-            return
         try:
-            self.write(params=[Param(key, text) for key, text in new.items()])
+            if directly:
+                self.write(params=[Param(key, text) for key, text in new.items()])
+            else:
+                self.log.params(new)
         except Exception:
             with self.lock:
                 for key in new:
@@ -157,35 +157,45 @@ class Recorder:
         return self.log.close(settings.EXIT_FLUSH_SECONDS.get() if timeout is None else timeout)
 
     def _note_inputs(self, model_id: str | None, dataset: Dataset | DatasetEntity | None) -> None:
-        """Enter the model and the dataset that a metric was measured on as inputs of the run, once."""
+        """Enter the model and the dataset that a metric was measured on as inputs of the run, once.
+
+        Raises what the store says against them; when it does not answer, they are sent later.
+        """
         models, datasets = [], []
-        with self.lock:
-            if model_id is not None and (model_id,) not in self._inputs:
-                self._inputs.add((model_id,))
-                models.append(LoggedModelInput(model_id))
-            if dataset is not None and (dataset.name, dataset.digest) not in self._inputs:
-                self._inputs.add((dataset.name, dataset.digest))
-                datasets.append(DatasetInput(entity_of(dataset)))
-            if not models and not datasets:
-                return
-            self._unsent_inputs.append(LogInputs(self.run_id, datasets=datasets, models=models))
-        self.send_inputs()
+        keys: list[tuple[str, ...]] = []
+        if model_id is not None:
+            keys.append((model_id,))
+            models.append(LoggedModelInput(model_id))
+        if dataset is not None:
+            keys.append((dataset.name, dataset.digest))
+            datasets.append(DatasetInput(entity_of(dataset)))
+        if self._inputs.issuperset(keys):
+            return
+        operation = LogInputs(self.run_id, datasets=datasets, models=models)
+        try:
+            if model_id is not None:  # the store takes inputs for what they are called, and would refuse the metric
+                self.store.execute(GetLoggedModel(model_id))
+            self.store.execute(operation)
+        except StoreUnavailable as error:
+            logger.warning("inputs of the run %s are sent later: %s", self.run_id, error)
+            with self.lock:
+                self._unsent_inputs.append(operation)
+        self._inputs.update(keys)
 
     def send_inputs(self) -> None:
-        """Send the inputs that the store did not take when they were noted."""
+        """Send the inputs that the store could not take when they were noted."""
         if not self._unsent_inputs:
             return
         with self.lock:
-            while self._unsent_inputs:
-                try:
-                    self.store.execute(self._unsent_inputs[0])
-                except StoreUnavailable as error:  # training goes on; the next flush tries again
-                    logger.warning("inputs of the run %s are sent later: %s", self.run_id, error)
-                    return
-                except Exception:
-                    del self._unsent_inputs[0]
-                    raise
-                del self._unsent_inputs[0]
+            unsent, self._unsent_inputs = self._unsent_inputs, []
+        for operation in unsent:
+            try:
+                self.store.execute(operation)
+            except StoreUnavailable:
+                with self.lock:
+                    self._unsent_inputs.append(operation)
+            except MillstreamError as error:
+                logger.warning("inputs of the run %s are refused: %s", self.run_id, error)
 
 
 def entity_of(dataset: Dataset | DatasetEntity) -> DatasetEntity:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import millstream
@@ -351,3 +352,33 @@ def test_the_environment_names_a_model_of_metrics(monkeypatch: pytest.MonkeyPatc
         millstream.log_metric("accuracy", 0.75, step=1)
     [metric] = millstream.get_logged_model(model.model_id).metrics
     assert metric.value == 0.75
+
+
+def test_a_model_that_is_not_there_is_said_at_every_call() -> None:
+    with millstream.start_run() as run:
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                millstream.log_metric("accuracy", 0.5, model_id="m-" + "0" * 32)
+        assert stored(run).data.metrics == {}
+
+
+def test_data_sets_of_the_program_are_logged_as_they_are() -> None:
+    wine = millstream.data.from_pandas(pd.DataFrame({"a": [1.0, 2.0], "b": [0, 1]}), name="wine", targets="b")
+    with millstream.start_run() as run:
+        millstream.log_input(wine, context="training")
+        millstream.log_metric("accuracy", 0.5, dataset=wine)
+    [used] = stored(run).inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("wine", wine.digest)
+    assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
+    [point] = history(run, "accuracy")
+    assert point.value == 0.5
+
+
+def test_a_call_that_is_refused_does_not_spoil_the_parameters() -> None:
+    with millstream.start_run() as run:
+        with pytest.raises(InvalidValue, match="NUL"):
+            millstream.log_params({"x": 1, "bytes": "a\x00b"})
+        with pytest.raises(InvalidValue):
+            millstream.set_tag("half", "\ud800")
+        millstream.log_params({"x": 2})
+        assert stored(run).data.params == {"x": "2"}

@@ -377,3 +377,12 @@ def test_system_metrics_begin_and_end_with_the_run(monkeypatch: pytest.MonkeyPat
     with millstream.start_run() as run:
         pass
     assert not stored(run).data.metrics
+
+
+def test_a_run_that_cannot_sample_is_not_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0")
+    with pytest.raises(InvalidValue, match="interval"):
+        millstream.start_run(log_system_metrics=True)
+    assert millstream.active_run() is None
+    [run] = millstream.search_runs(output_format="list")
+    assert run.info.status == "FAILED"
