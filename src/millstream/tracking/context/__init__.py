@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from millstream import plugins, settings
@@ -44,9 +45,9 @@ def collect_tags() -> dict[str, str]:
     provider that fails is logged and left out: this never raises.
     """
     collected: dict[str, str] = {}
-    for provider in [*_built_in(), *_plugged_in()]:
-        collected.update(_ask(type(provider).__name__, provider.tags, provider.in_context))
-    collected.update(_ask("RUN_CONTEXT", _declared))
+    for kind in (Source, Git, Notebook, Databricks, Container, *_plugged_in()):
+        collected.update(_guarded(kind.__name__, partial(_tags, kind)))
+    collected.update(_guarded("RUN_CONTEXT", _declared))
     return collected
 
 
@@ -56,24 +57,24 @@ def collect_late_tags(timeout: float = 5.0) -> dict[str, str]:
     Each of the two may take up to ``timeout`` seconds; what does not answer by then is left out. Never raises.
     """
     collected: dict[str, str] = {}
-    declared = _ask("RUN_CONTEXT", _declared)
-    for provider in (Git(), Notebook()):
-        collected.update(_ask(type(provider).__name__, lambda: provider.late_tags(timeout), provider.in_context))  # noqa: B023
+    for kind in (Git, Notebook):
+        collected.update(_guarded(kind.__name__, partial(_late_tags, kind, timeout)))
+    declared = _guarded("RUN_CONTEXT", _declared)
     return {key: value for key, value in collected.items() if key not in declared}
 
 
-def _built_in() -> list[RunContextProvider]:
-    return [Source(), Git(), Notebook(), Databricks(), Container()]
+def _plugged_in() -> list[type[RunContextProvider]]:
+    return [kind for _, kind in plugins.load_all(*GROUPS)]
 
 
-def _plugged_in() -> list[RunContextProvider]:
-    made = []
-    for plugin, kind in plugins.load_all(*GROUPS):
-        try:
-            made.append(kind())
-        except Exception as error:  # a stranger's code must not keep a run from starting
-            logger.warning("run context %s of %s cannot be made: %s", plugin.value, plugin.distribution, error)
-    return made
+def _tags(kind: type[RunContextProvider]) -> dict[str, str]:
+    provider = kind()
+    return provider.tags() if provider.in_context() else {}
+
+
+def _late_tags(kind: type[Git] | type[Notebook], timeout: float) -> dict[str, str]:
+    provider = kind()
+    return provider.late_tags(timeout) if provider.in_context() else {}
 
 
 def _declared() -> dict[str, str]:
@@ -86,11 +87,9 @@ def _declared() -> dict[str, str]:
     return declared
 
 
-def _ask(
-    name: str, tags: Callable[[], dict[str, str]], in_context: Callable[[], bool] = lambda: True
-) -> dict[str, str]:
+def _guarded(name: str, tags: Callable[[], dict[str, str]]) -> dict[str, str]:
     try:
-        return {str(key): str(value) for key, value in tags().items()} if in_context() else {}
+        return {str(key): str(value) for key, value in tags().items()}
     except Exception as error:  # a tag is never worth a run
         logger.warning("the run context of %s is left out: %s", name, error)
         return {}

@@ -51,7 +51,7 @@ def notebook_path_from_server(timeout: float = 2.0) -> str | None:
     Each server is given ``timeout`` seconds; None when no server knows the kernel.
     """
     kernel_module = sys.modules.get("ipykernel.connect")
-    if kernel_module is None:
+    if kernel_module is None or not hasattr(_shell(), "kernel"):  # a program may import ipykernel and be no kernel
         return None
     connection = Path(kernel_module.get_connection_file())
     kernel_id = connection.stem.removeprefix("kernel-")

@@ -54,6 +54,8 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Blocking
 
 
 def test_outside_of_a_kernel() -> None:
+    import ipykernel.connect  # noqa: F401
+
     assert not Notebook().in_context()
     assert notebook_path() is None
     assert notebook_path_from_server() is None
