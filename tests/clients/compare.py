@@ -14,10 +14,23 @@ _ABSENT = "<nothing>"
 # What differs on purpose: program, key of its document, and why.
 EXPLAINED: dict[tuple[str, str], str] = {
     ("experiments", "rename to a taken name"): "MLflow passes a database error on; ours says that the name is taken",
+    ("experiments", "wrong filter name = 'a' OR name = 'b'"): "the filter language has OR",
     ("values", "infinite metrics"): "MLflow's database store turns infinities into the largest float; ours keeps them",
     ("values", "history infinite"): "MLflow's database store turns infinities into the largest float; ours keeps them",
     ("values", "history of an absent run"): "MLflow answers with an empty history; ours says that there is no such run",
+    ("search", "wrong (metrics.loss < 1)"): "the filter language has parentheses",
+    ("search", "wrong metrics.loss < 1 or metrics.loss > 2"): "the filter language has OR",
+    ("search", "wrong not metrics.loss < 1"): "the filter language has NOT",
     ("artifacts", "list an empty file"): "MLflow leaves the size of an empty file out; ours says 0",
+    ("datasets", "no name"): "MLflow keeps a dataset that nobody can name; ours asks for a name",
+    ("logged_models", "filter status = 'READY'"): "MLflow compares with its own numbers and finds nothing",
+    ("logged_models", "filter status != 'READY'"): "MLflow compares with its own numbers and finds everything",
+    (
+        "logged_models",
+        "metrics",
+    ): "MLflow lists every point; ours the last of each run and dataset, the history is the run's",
+    ("logged_models", "parameter changed"): "MLflow passes a database error on; ours says that the parameter is taken",
+    ("logged_models", "wrong name = 'a' OR name = 'b'"): "the filter language has OR",
 }
 
 

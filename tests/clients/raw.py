@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 JSON = "application/json"
@@ -26,9 +26,17 @@ def _shape(value: object) -> object:
     return "number" if isinstance(value, float) and math.isfinite(value) else type(value).__name__
 
 
-def requests(port: int) -> dict[str, Any]:
-    """Sends all of them to the server on ``port``: each request as text, and the status and shape of its answer."""
-    answers: dict[str, Any] = {}
+class Exchange(NamedTuple):
+    """A request as text, and what of its answer two servers must have in common."""
+
+    request: str
+    status: int
+    shape: Any
+
+
+def requests(port: int) -> list[Exchange]:
+    """Sends all of them to the server on ``port``; returns them in order."""
+    exchanges: list[Exchange] = []
     volatile: dict[str, str] = {}
 
     def call(
@@ -54,13 +62,16 @@ def requests(port: int) -> dict[str, Any]:
         answer = connection.getresponse()
         received = answer.read()
         connection.close()
-        shown = f"{who} {method} {path} {'' if sent is None else repr(sent)[:120]} {'' if kind == JSON else kind} {headers or ''}"
+        shown = (
+            f"{who} {method} {path} {'' if sent is None else repr(sent)} {'' if kind == JSON else kind} {headers or ''}"
+        )
         for text, name in volatile.items():
             shown = shown.replace(text, name)
         try:
-            answers[shown.strip()] = [answer.status, _shape(json.loads(received)) if received.startswith(b"{") else "-"]
+            shape = _shape(json.loads(received)) if received.startswith(b"{") else "-"
         except ValueError:
-            answers[shown.strip()] = [answer.status, "not JSON"]
+            shape = "not JSON"
+        exchanges.append(Exchange(shown[:300].strip(), answer.status, shape))
         return received
 
     api = "/api/2.0/mlflow"
@@ -74,9 +85,7 @@ def requests(port: int) -> dict[str, Any]:
         java,
     )
     experiment = json.loads(made)["experiment_id"]
-    volatile[f'"{experiment}"'] = '"EXPERIMENT"'
-    volatile[f"={experiment} "] = "=EXPERIMENT "
-    volatile[f"/{experiment}/"] = "/EXPERIMENT/"
+    volatile[f"[{experiment}]"] = "[EXPERIMENT]"
     started = call(
         "java",
         "POST",
@@ -278,7 +287,7 @@ def requests(port: int) -> dict[str, Any]:
         call("raw", "GET", f"{api}/experiments/get?{query_string}")
     for query_string in (
         "max_results=2",
-        "",
+        "max_results=",
         "max_results=abc",
         "max_results=2&view_type=ALL",
         "max_results=2&view_type=2",
@@ -315,4 +324,4 @@ def requests(port: int) -> dict[str, Any]:
     call("raw", "GET", f"{api}/experiments/get?experiment_id=0", headers={"Origin": "http://evil.example"})
     call("raw", "POST", f"{api}/runs/log-metric", here, headers={"Origin": "http://evil.example"})
     call("raw", "GET", f"{api}/experiments/get/?experiment_id=0")
-    return answers
+    return exchanges

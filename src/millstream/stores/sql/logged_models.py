@@ -20,7 +20,7 @@ from millstream.entities import (
     Metric,
 )
 from millstream.entities.metric import Param, Tag
-from millstream.errors import InvalidValue, LoggedModelNotFound, NotFound
+from millstream.errors import InvalidValue, LoggedModelNotFound, NotFound, ParameterChanged
 from millstream.names import random_name
 from millstream.operations import (
     CreateLoggedModel,
@@ -205,7 +205,19 @@ def restore(transaction: Transaction, operation: RestoreLoggedModel) -> None:
 @executes(LogLoggedModelParams)
 def log_params(transaction: Transaction, operation: LogLoggedModelParams) -> None:
     number = find_model(transaction, operation.model_id).id
-    _write(transaction, "logged_model_params", number, _texts(operation.params, PARAM_LENGTH, "params"))
+    texts = _texts(operation.params, PARAM_LENGTH, "params")
+    columns = logged_model_params.c
+    known = transaction.connection.execute(
+        select(columns.key, columns.value).where(columns.model == number, columns.key.in_([key for key, _ in texts]))
+    )
+    old = {row.key: row.value for row in known}
+    for key, value in texts:
+        if old.get(key, value) != value:
+            raise ParameterChanged(
+                f"the parameter '{key}' of model {operation.model_id} is '{old[key]}' and cannot become '{value}'",
+                hint="log the new value under another key, or make another model",
+            )
+    _write(transaction, "logged_model_params", number, texts)
     _touch(transaction, number)
 
 
