@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -60,21 +59,20 @@ class Live:
 
 
 class _Local(threading.local):
-    """What each thread has of its own. ``metric`` is the way of a plain point to the outbox, None if there is none."""
+    """What each thread has of its own. ``plain`` is the recorder that plain points go to, None if there is none."""
 
     def __init__(self) -> None:
         self.stack: list[Live] = []
         self.last: tuple[str, str] | None = None
-        self.metric: Callable[[str, float, int, int], None] | None = None
+        self.plain: Recorder | None = None
         self.model_id: str | None = None
         self.model_is_chosen = False
         self.last_model_id: str | None = None
 
     def refresh(self) -> None:
-        """Find the way of a plain point anew: the innermost run, the active model or the way of logging has changed."""
+        """Find the recorder of plain points anew: the innermost run, the active model or the way of logging is another."""
         top = self.stack[-1].recorder if self.stack else None
-        plain = top is not None and top.buffered and active_model_id() is None
-        self.metric = top.log.metric if top is not None and plain else None
+        self.plain = top if top is not None and top.buffered and active_model_id() is None else None
 
 
 local = _Local()

@@ -13,6 +13,7 @@ from millstream.operations import DeleteTag, LogInputs, LogOutputs
 from millstream.tracking import recorder, stores
 from millstream.tracking.active import active_model_id, local
 from millstream.tracking.checks import number, sound_keys
+from millstream.tracking.clock import next_time
 from millstream.tracking.pending import RunOperations
 from millstream.tracking.recorder import Recorder, entity_of
 from millstream.tracking.runs import start_run
@@ -50,9 +51,9 @@ def log_metric(
     when the store has it; with ``synchronous=False`` it returns something to wait for. Raises InvalidValue for a key,
     number, step or timestamp that can never be stored.
     """
-    metric = local.metric
+    keeper = local.plain
     if (
-        metric is not None
+        keeper is not None
         and type(key) is str
         and key in sound_keys
         and run_id is None
@@ -63,7 +64,13 @@ def log_metric(
         and (step is None or type(step) is int)
     ):
         # What a training loop does a million times: one look at each argument, and one append.
-        metric(key, value if type(value) is float else number(value, key), time_ns() // 1_000_000, step or 0)
+        if type(value) is not float:
+            value = number(value, key)
+        now = time_ns() // 1_000_000
+        if step is None:
+            step = 0
+            now = next_time(keeper.times, (key,))
+        keeper.metric(key, value, now, step)
         return None
     return log_metrics({key: value}, step, synchronous, run_id, timestamp, model_id, dataset)
 

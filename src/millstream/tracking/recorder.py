@@ -6,9 +6,9 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from millstream import settings
@@ -26,6 +26,7 @@ from millstream.operations import GetLoggedModel, GetRun, LogInputs, UpdateRun
 from millstream.operations.limits import check_run_id
 from millstream.tracking import checks
 from millstream.tracking.batches import in_batches
+from millstream.tracking.clock import next_time, times_of
 from millstream.tracking.stores import store
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Recorder:
     store. Any number of threads may use a recorder.
     """
 
-    __slots__ = ("_inputs", "_unsent_inputs", "buffered", "experiment_id", "lock", "log", "params", "run_id", "uri")
+    __slots__ = (
+        "_inputs", "_unsent_inputs", "buffered", "experiment_id", "lock", "log", "metric", "params", "run_id", "times",
+        "uri",
+    )
 
     def __init__(self, uri: str, run: Run) -> None:
         from millstream.tracking import outbox
@@ -58,7 +62,12 @@ class Recorder:
         self.experiment_id = run.info.experiment_id
         self.params = run.data.params
         self.buffered = settings.ENABLE_ASYNC_LOGGING.get()
+        self.times = times_of(self.run_id)
+        for metric in run.data.metric_list:
+            if metric.step == 0:
+                self.times.setdefault(metric.key, metric.timestamp)
         self.log: RunLog = outbox.run_log(store(uri), self.run_id, experiment_id=self.experiment_id)
+        self.metric = self.log.metric
         self.lock = threading.Lock()
         self._unsent_inputs: list[LogInputs] = []
         self._inputs: set[tuple[str, ...]] = {  # model ids, and names with digests of datasets
@@ -80,11 +89,16 @@ class Recorder:
 
         Raises InvalidValue for a key, number, step or timestamp that can never be stored; nothing is logged then.
         """
-        step = checks.step(step)
-        timestamp = time.time_ns() // 1_000_000 if timestamp is None else checks.timestamp(timestamp)
         if not isinstance(values, Mapping):
             raise InvalidValue(f"metrics are a dictionary of key and number, not {type(values).__name__}")
         sound = {checks.metric_key(key): checks.number(value, key) for key, value in values.items()}
+        if timestamp is not None:
+            timestamp = checks.timestamp(timestamp)
+        elif step is None:
+            timestamp = next_time(self.times, sound)
+        else:
+            timestamp = time_ns() // 1_000_000
+        step = checks.step(step)
         name, digest = (dataset.name, dataset.digest) if dataset is not None else (None, None)
         if model_id is not None or dataset is not None:
             self._note_inputs(model_id, dataset)

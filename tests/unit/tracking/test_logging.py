@@ -66,6 +66,22 @@ def test_points_have_time_and_step() -> None:
 
 
 @pytest.mark.usefixtures("way")
+def test_the_last_of_many_points_without_a_step_is_the_value() -> None:
+    with millstream.start_run() as run:
+        for value in range(100, 0, -1):
+            millstream.log_metric("falling", float(value))
+        millstream.log_metrics({"falling": 0.5, "other": 1.0})
+        client = millstream.MlflowClient()
+        client.log_metric(run.info.run_id, "falling", 0.25)
+        client.log_metric(run.info.run_id, "falling", 0.125)
+        assert stored(run).data.metrics["falling"] == 0.125
+    with millstream.start_run(run_id=run.info.run_id):
+        millstream.log_metric("falling", 0.0625)
+    values = [point.value for point in history(run, "falling")]
+    assert values == [*map(float, range(100, 0, -1)), 0.5, 0.25, 0.125, 0.0625]
+
+
+@pytest.mark.usefixtures("way")
 def test_odd_numbers_are_kept() -> None:
     with millstream.start_run() as run:
         for step, value in enumerate([math.nan, math.inf, -math.inf, True, "6", np.array([7])]):
@@ -293,14 +309,16 @@ def test_large_calls_are_sent_in_parts() -> None:
 
 
 def test_the_way_of_plain_points_is_the_short_one() -> None:
-    assert local.metric is None
-    with millstream.start_run():
-        assert local.metric is not None
-        with millstream.start_run(nested=True):
-            inner = local.metric
-        assert local.metric is not None
-        assert local.metric != inner
-    assert local.metric is None
+    def plain() -> Any:
+        return local.plain
+
+    assert plain() is None
+    with millstream.start_run() as outer:
+        assert plain().run_id == outer.info.run_id
+        with millstream.start_run(nested=True) as inner:
+            assert plain().run_id == inner.info.run_id
+        assert plain().run_id == outer.info.run_id
+    assert plain() is None
 
 
 def test_datasets_and_models_are_inputs() -> None:

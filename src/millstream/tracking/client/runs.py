@@ -39,6 +39,7 @@ from millstream.tracking import checks, recorder
 from millstream.tracking.batches import in_batches
 from millstream.tracking.client.base import Calls
 from millstream.tracking.client.values import listed, status_name, view_name
+from millstream.tracking.clock import next_time, times_of
 from millstream.tracking.columns import projection
 from millstream.tracking.pending import RunOperations
 from millstream.tracking.tags import MLFLOW_PARENT_RUN_ID, MLFLOW_USER
@@ -135,10 +136,15 @@ class RunCalls(Calls):
         model_id: str | None = None,
     ) -> RunOperations | None:
         """Log one point of a metric. ``timestamp`` is in milliseconds since the epoch, now unless given."""
+        key = checks.metric_key(key)
+        if timestamp is not None:
+            timestamp = checks.timestamp(timestamp)
+        elif step is None:
+            timestamp = next_time(times_of(run_id), (key,))
+        else:
+            timestamp = time.time_ns() // 1_000_000
         point = LogMetric(
-            run_id, checks.metric_key(key), checks.number(value, key),
-            time.time_ns() // 1_000_000 if timestamp is None else checks.timestamp(timestamp), checks.step(step),
-            model_id, dataset_name, dataset_digest,
+            run_id, key, checks.number(value, key), timestamp, checks.step(step), model_id, dataset_name, dataset_digest
         )
         if synchronous is not False:
             self._execute(point, run_id)
