@@ -1,7 +1,8 @@
 """A download on its way: the bytes that arrived, and a record at their end of which parts those are.
 
-The file is as long as the whole, plus one byte a part (1: arrived), plus a line that says of what it is a part. A part
-is marked after its bytes were flushed, so a mark is true also after a power cut. Finishing cuts the record off and
+The file is as long as the whole, plus one byte a part (1: arrived), plus a line that says of what it is a part and
+since which start of the machine. Nothing is flushed, as the system keeps what a killed process wrote; after a power cut
+a mark may be there without its bytes, so marks of before the last start do not count. Finishing cuts the record off and
 renames.
 """
 
@@ -19,13 +20,12 @@ import msgspec
 
 from millstream.artifacts.contract import CHUNK_BYTES
 
-_flush = getattr(os, "fdatasync", os.fsync)
-
 
 class _Header(msgspec.Struct):
     etag: str
     size: int
     part_size: int
+    boot: str
 
 
 class Partial:
@@ -40,7 +40,7 @@ class Partial:
     @contextlib.contextmanager
     def beside(cls, target: Path, identity: str, size: int, part_size: int, etag: str) -> Iterator[Partial]:
         """The partial file of ``target``, continued if an earlier one is of the same file and nobody writes it."""
-        header = _Header(etag, size, part_size)
+        header = _Header(etag, size, part_size, _boot())
         name = hashlib.sha256(f"{identity}\n{target.name}".encode()).hexdigest()[:32]
         place = target.with_name(f".millstream-{name}.part")
         file = _claim(place)
@@ -72,7 +72,6 @@ class Partial:
 
     def keep(self, number: int) -> None:
         """Mark a part as arrived."""
-        _flush(self._file)
         os.pwrite(self._file, b"\1", self._header.size + number)
 
     def sha256(self) -> str:
@@ -132,3 +131,13 @@ def _begin(file: int, header: _Header) -> bytes:
 
 def _count(header: _Header) -> int:
     return -(-header.size // header.part_size)
+
+
+def _boot() -> str:
+    """What tells this start of the machine from any other."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        import psutil
+
+        return str(int(psutil.boot_time()))

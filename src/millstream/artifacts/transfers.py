@@ -249,7 +249,8 @@ def _download(store: ArtifactStore, path: str, target: Path, known: FileStat, ad
     target.parent.mkdir(parents=True, exist_ok=True)
     size = known.file_size or 0
     with progress("download", target.name, size, advance) as moved:
-        if size >= max(1, settings.MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE.get()):
+        far = store.local_path(path) is None
+        if far and size >= max(1, settings.MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE.get()):
             etag, sha256 = known.etag, known.sha256
             if etag is None:
                 with store.open(path, 0, 1) as first:
