@@ -138,6 +138,19 @@ def test_what_was_sent_but_not_acknowledged_is_there_once(box: Path, store: Stor
     assert steps(store, run_id) == list(range(300))
 
 
+def test_a_sync_that_is_interrupted_is_taken_up_where_it_was(box: Path, store: Store, run_id: str) -> None:
+    Left(box, store.uri, run_id).points(0, 1700).die()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.sync(progress=interrupt)
+    assert [file.entries for file in outbox.pending()] == [700]
+    assert outbox.sync().entries == 700
+    assert steps(store, run_id) == list(range(1700))
+
+
 def test_runs_are_sent_in_the_order_in_which_they_were_begun(box: Path, store: Store, run_id: str) -> None:
     Left(box, store.uri, run_id, started=2000).record(encode_texts(TAGS, {"a": "later"}), TAGS).die()
     Left(box, store.uri, run_id, started=1000).record(encode_texts(TAGS, {"a": "earlier"}), TAGS).die()

@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,12 +50,16 @@ def ledger(box: Path) -> Iterator[Ledger]:
         assert log.close(10)
 
 
-def fail_with(ledger: Ledger, error: MillstreamError | Exception, times: int = 10**9) -> threading.Event:
+def fail_with(
+    ledger: Ledger, error: MillstreamError | Exception, times: int = 10**9, *, entries_only: bool = False
+) -> threading.Event:
     """The store answers its next requests with ``error``; the event tells that it did so twice."""
     told = threading.Event()
     left = [times]
 
     def before(operation: Any) -> None:
+        if entries_only and operation == LogBatch("r1"):
+            return
         left[0] -= 1
         if left[0] < times - 1 or left[0] < 0:
             told.set()
@@ -141,8 +146,8 @@ def test_an_answer_that_is_lost_on_the_way_doubles_nothing(ledger: Ledger) -> No
     Unreachable("x"), StoreUnavailable("x"), TooManyRequests("x"), Unauthenticated("x"), PermissionDenied("x"),
     EndpointNotFound("x"), MillstreamError("x"), RuntimeError("a fault of ours"),
 ], ids=lambda error: type(error).__name__)
-def test_what_may_be_taken_later_is_kept(ledger: Ledger, error: Exception) -> None:
-    failed_twice = fail_with(ledger, error)
+def test_what_may_be_taken_later_is_kept(ledger: Ledger, error: Exception, entries_only: bool = True) -> None:
+    failed_twice = fail_with(ledger, error, entries_only=entries_only)
     log = outbox.run_log(ledger, "r1")
     log.metric("loss", 1.0, 1, 1)
     assert failed_twice.wait(10)
@@ -155,7 +160,25 @@ def test_what_may_be_taken_later_is_kept(ledger: Ledger, error: Exception) -> No
 def test_a_page_that_answers_in_the_store_s_place_is_no_refusal(ledger: Ledger) -> None:
     from millstream.errors import BadRequest
 
-    test_what_may_be_taken_later_is_kept(ledger, BadRequest("please sign in"))
+    test_what_may_be_taken_later_is_kept(ledger, BadRequest("please sign in"), entries_only=False)
+
+
+def test_a_store_that_is_away_is_asked_less_and_less(ledger: Ledger) -> None:
+    asked: list[float] = []
+    often = threading.Event()
+
+    def before(operation: Any) -> None:
+        asked.append(time.monotonic())
+        if len(asked) == 5:
+            often.set()
+        raise Unreachable("away")
+
+    ledger.before = before
+    outbox.run_log(ledger, "r1").metric("loss", 1.0, 1, 1)
+    assert often.wait(20)
+    # 0.25 s, doubled each time, of which at least half is waited: 0.125, 0.25, 0.5 and 1 s.
+    assert [later - earlier >= least for earlier, later, least in zip(
+        asked, asked[1:], (0.125, 0.25, 0.5, 1.0), strict=False)] == [True] * 4
 
 
 def test_one_bad_entry_is_put_aside_and_its_neighbours_arrive(
@@ -282,6 +305,21 @@ def test_threads_lose_and_double_nothing(ledger: Ledger) -> None:
         mine = [step for key, _, _, step, *_ in ledger.points["r1"] if key == f"m{number}"]
         assert mine == list(range(4000)), "each thread's points, in its order"
     assert set(ledger.tags["r1"].values()) == {"3000"}
+
+
+def test_what_is_logged_in_the_middle_of_logging_follows_it(ledger: Ledger) -> None:
+    log = outbox.run_log(ledger, "r1")
+
+    class Chatty:
+        def __float__(self) -> float:
+            log.metric("inner", 2.0, 1, 1)
+            log.tags({"inner": "too"})
+            return 1.0
+
+    log.metric("outer", Chatty(), 1, 0)  # type: ignore[arg-type]
+    assert log.flush(10)
+    assert [(key, value) for key, value, *_ in ledger.points["r1"]] == [("outer", 1.0), ("inner", 2.0)]
+    assert ledger.tags["r1"] == {"inner": "too"}
 
 
 def test_a_signal_handler_may_log_in_the_middle_of_logging(ledger: Ledger) -> None:
