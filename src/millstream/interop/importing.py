@@ -39,7 +39,7 @@ _POINTS_A_REQUEST = 50_000
 _SERIES_A_REQUEST = 1_000
 _POINTS_A_DIGEST = 1_000_000
 _CHARACTERS_A_REQUEST = 4_000_000
-_EXPERIMENTS_A_REQUEST = 100
+_EXPERIMENTS_A_REQUEST = 1_000
 
 Progress = Callable[[str, int], None]  # a kind of the report, and how many more of it are done
 

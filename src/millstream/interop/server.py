@@ -15,6 +15,7 @@ from millstream.errors import EndpointNotFound, InvalidValue
 from millstream.interop.source import BATCH, GREATEST, Point, Series, Source, settle
 from millstream.operations import (
     GetMetricHistory,
+    GetRun,
     SearchExperiments,
     SearchLoggedModels,
     SearchRuns,
@@ -23,6 +24,7 @@ from millstream.operations.imports import ImportedExperiment, ImportedLoggedMode
 from millstream.stores.contract import Store
 
 _PAGE = 25_000
+_LISTED = 50  # said in so many words: a page of the size that we take for granted is not what every server does
 _AT_ONCE = 8
 
 
@@ -58,7 +60,7 @@ class ServerSource(Source):
         token: str | None = None
         while True:
             try:
-                page = self._store.execute(SearchExperiments(view_type="ALL", page_token=token))
+                page = self._store.execute(SearchExperiments(max_results=_LISTED, view_type="ALL", page_token=token))
             except EndpointNotFound:
                 raise InvalidValue(
                     f"{self.title} is older than MLflow 1.28, or no tracking server",
@@ -82,12 +84,15 @@ class ServerSource(Source):
                 order_by=["attributes.start_time ASC"], page_token=token,
             ))
             if page.runs:
-                yield [settle(ImportedRun(self._placed(run)), experiment) for run in page.runs]
+                # A search of MLflow's leaves out which models a run has read.
+                whole = self._pool.map(self._run, [run.info.run_id for run in page.runs])
+                yield [settle(ImportedRun(run), experiment) for run in whole]
             token = page.next_page_token
             if not token:
                 return
 
-    def _placed(self, run: Run) -> Run:
+    def _run(self, run_id: str) -> Run:
+        run = self._store.execute(GetRun(run_id)).run
         return replace(run, info=replace(run.info, artifact_uri=self._place(run.info.artifact_uri)))
 
     def series(self, runs: Sequence[ImportedRun]) -> Iterator[Series]:
@@ -113,7 +118,7 @@ class ServerSource(Source):
         while True:
             try:
                 page = self._store.execute(SearchLoggedModels(
-                    experiment_ids=[experiment.experiment.experiment_id], page_token=token
+                    experiment_ids=[experiment.experiment.experiment_id], max_results=_LISTED, page_token=token
                 ))
             except EndpointNotFound:
                 return []  # a server before MLflow 3 has none

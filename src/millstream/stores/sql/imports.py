@@ -94,16 +94,22 @@ _MODEL_METRIC = (
 
 @executes(ImportExperiments)
 def import_experiments(transaction: Transaction, operation: ImportExperiments) -> PlacedAnswer:
-    placed = [_place(transaction, item) for item in operation.experiments]
+    # Those that keep their ids come first, so that none of the others is given one of these.
+    placed: dict[int, Placed] = {}
+    for may_move in (False, True):
+        for index, item in enumerate(operation.experiments):
+            if index not in placed and (found := _place(transaction, item, may_move=may_move)):
+                placed[index] = found
     if transaction.connection.dialect.name == "postgresql":
         # Ids given by hand do not move the sequence that gives the next one.
         transaction.connection.execute(text(
             "SELECT setval(pg_get_serial_sequence('experiments', 'id'), greatest((SELECT max(id) FROM experiments), 1))"
         ))
-    return PlacedAnswer(placed)
+    return PlacedAnswer([placed[index] for index in range(len(operation.experiments))])
 
 
-def _place(transaction: Transaction, item: ImportedExperiment) -> Placed:
+def _place(transaction: Transaction, item: ImportedExperiment, *, may_move: bool) -> Placed | None:
+    """Bring one experiment in; None when its id is taken by another and it may not move to a new one."""
     sent, connection = item.experiment, transaction.connection
     name = check_name(sent.name)
     there = connection.execute(select(experiments).where(experiments.c.name == name)).one_or_none()
@@ -119,6 +125,8 @@ def _place(transaction: Transaction, item: ImportedExperiment) -> Placed:
     }
     if connection.execute(taken).one_or_none() is None:
         values["id"] = experiment_number(sent.experiment_id)
+    elif not may_move:
+        return None
     number = connection.execute(insert(experiments).values(**values)).inserted_primary_key[0]  # type: ignore[index]
     location = sent.artifact_location
     if not location:
