@@ -70,7 +70,7 @@ class _Local(threading.local):
         self.last_model_id: str | None = None
 
     def refresh(self) -> None:
-        """Find the recorder of plain points anew: the innermost run, the active model or the way of logging is another."""
+        """Find the recorder of plain points anew: the innermost run or the active model is another now."""
         top = self.stack[-1].recorder if self.stack else None
         self.plain = top if top is not None and top.buffered and active_model_id() is None else None
 
