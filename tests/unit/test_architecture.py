@@ -21,12 +21,14 @@ ORDER = [
     "errors",
     "settings",
     "plugins",
+    "outgoing",
     "names",
     "entities",
     "operations",
     "search",
     "stores",
     "artifacts",
+    "tracking.context",
     "models",
     "data",
     "tracking",
@@ -67,6 +69,9 @@ def imports_of(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def room(module: str) -> str:
+    # A room within a room: what a run knows of itself, which data sets record too. It sees nothing of `tracking`.
+    if f"{module}.".startswith("millstream.tracking.context."):
+        return "tracking.context"
     return module.split(".")[1]
 
 
@@ -76,7 +81,7 @@ def sources() -> list[Path]:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path: Path) -> None:
-    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    here = room(".".join(("millstream", *path.relative_to(PACKAGE).with_suffix("").parts)))
     if here in FACADES and here != "entities":
         return
     assert here in ORDER, f"{here} has no place in the order; see docs/architecture.md"
