@@ -144,7 +144,7 @@ def requests(port: int) -> list[Exchange]:
     call("r", "POST", "/api/2.0/preview/mlflow/runs/search", {"experiment_ids": [experiment]})
 
     for path in (
-        "experiments/search?max_results=2",
+        "experiments/search?max_results=500",
         f"experiments/get?experiment_id={experiment}",
         f"runs/get?run_id={run}",
         f"metrics/get-history?run_id={run}&metric_key=loss",
@@ -286,13 +286,13 @@ def requests(port: int) -> list[Exchange]:
     ):
         call("raw", "GET", f"{api}/experiments/get?{query_string}")
     for query_string in (
-        "max_results=2",
+        "max_results=500",
         "max_results=",
         "max_results=abc",
-        "max_results=2&view_type=ALL",
-        "max_results=2&view_type=2",
-        "max_results=2&order_by=name&order_by=creation_time%20DESC",
-        "max_results=2&filter=" + quote("name LIKE 'raw%'"),
+        "max_results=500&view_type=ALL",
+        "max_results=500&view_type=2",
+        "max_results=500&order_by=name&order_by=creation_time%20DESC",
+        "max_results=500&filter=" + quote("name LIKE 'raw%'"),
     ):
         call("raw", "GET", f"{api}/experiments/search?{query_string}")
     call("raw", "GET", f"{api}/experiments/get", {"experiment_id": "0"})
