@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from typing import Any
+
+from sqlalchemy import Row, delete, select, update
 
 from millstream.entities import RunStatus, RunTag
 from millstream.errors import InvalidValue
 from millstream.operations import BeatRun, LogBatch
 from millstream.stores.sql.logging import log
-from millstream.stores.sql.schema import runs
+from millstream.stores.sql.schema import run_tags, runs
 from millstream.stores.sql.transaction import Transaction, executes, find_run, now_ms
 
 EXPIRED_TAG = "millstream.lease.expired"
@@ -21,10 +23,23 @@ def beat(transaction: Transaction, operation: BeatRun) -> None:
     run = find_run(transaction, operation.run_id, active=True)
     if not 0 <= operation.seconds <= _LONGEST_SECONDS:
         raise InvalidValue.of("seconds", operation.seconds, f"it must be from 0 to {_LONGEST_SECONDS:.0f}")
-    if RunStatus.is_terminated(run.status):
+    if RunStatus.is_terminated(run.status) and not _revived(transaction, run):
         return
     until = now_ms() + int(operation.seconds * 1000) if operation.seconds else None
     transaction.connection.execute(update(runs).where(runs.c.id == run.id).values(lease_until=until))
+
+
+def _revived(transaction: Transaction, run: Row[Any]) -> bool:
+    """Whether the run was only believed dead, behind an outage, and runs again now that it beats."""
+    expired = transaction.key(EXPIRED_TAG)
+    gone = transaction.connection.execute(
+        delete(run_tags).where(run_tags.c.run == run.id, run_tags.c.key == expired)
+    ).rowcount
+    if gone:
+        transaction.connection.execute(
+            update(runs).where(runs.c.id == run.id).values(status=RunStatus.RUNNING, end_time=None)
+        )
+    return bool(gone)
 
 
 def sweep(transaction: Transaction) -> int:
