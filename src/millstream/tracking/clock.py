@@ -1,8 +1,9 @@
 """The time of points that are logged without a time.
 
 Points of one step are in the order of their times, and the last of them is the metric's value. A program that logs
-without steps relies on that, and logs many points within a millisecond. So the next point of a metric without a step is
-at least a millisecond later than the one before it: its place matters more than when exactly it was logged.
+without steps, or twice at a step, relies on that, and may do it many times within a millisecond. So the next point of a
+metric at the same step is at least a millisecond later than the one before it: its place matters more than when exactly
+it was logged.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from time import time_ns
 
 _RUNS_REMEMBERED = 1_000
 
-_runs: OrderedDict[str, dict[str, int]] = OrderedDict()
+# Metric key → step and time of its last point.
+Times = dict[str, tuple[int, int]]
+
+_runs: OrderedDict[str, Times] = OrderedDict()
 
 
-def times_of(run_id: str) -> dict[str, int]:
-    """Metric key → time of its last point without a step, as this process knows them of a run."""
+def times_of(run_id: str) -> Times:
+    """The last points of a run's metrics, as this process knows them."""
     times = _runs.get(run_id)
     if times is None:
         times = _runs[run_id] = {}
@@ -26,12 +30,14 @@ def times_of(run_id: str) -> dict[str, int]:
     return times
 
 
-def next_time(times: dict[str, int], keys: Iterable[str]) -> int:
-    """The time for a new point of each of these metrics, in milliseconds since the epoch."""
+def next_time(times: Times, keys: Iterable[str], step: int) -> int:
+    """The time for a new point at ``step`` of each of these metrics, in milliseconds since the epoch."""
     now = time_ns() // 1_000_000
     for key in keys:
-        if now <= times.get(key, 0):
-            now = times[key] + 1
+        last = times.get(key)
+        if last is not None and last[0] == step and now <= last[1]:
+            now = last[1] + 1
+    point = (step, now)
     for key in keys:
-        times[key] = now
+        times[key] = point
     return now

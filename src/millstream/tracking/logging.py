@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from millstream.entities import DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput
@@ -66,11 +65,8 @@ def log_metric(
         # What a training loop does a million times: one look at each argument, and one append.
         if type(value) is not float:
             value = number(value, key)
-        now = time_ns() // 1_000_000
-        if step is None:
-            step = 0
-            now = next_time(keeper.times, (key,))
-        keeper.metric(key, value, now, step)
+        step = step or 0
+        keeper.metric(key, value, next_time(keeper.times, (key,), step), step)
         return None
     return log_metrics({key: value}, step, synchronous, run_id, timestamp, model_id, dataset)
 

@@ -33,10 +33,15 @@ def initialize_logged_model(
     """
     client, run_id, experiment = _place(source_run_id, experiment_id)
     made = client.create_logged_model(
-        experiment, name, run_id, {**context.collect_tags(), **(tags or {})}, params, model_type
+        experiment, name, run_id, {**_origin(), **(tags or {})}, params, model_type
     )
     local.last_model_id = made.model_id
     return made
+
+
+def _origin() -> dict[str, str]:
+    """Where a model comes from, in MLflow's tags; what we know beyond them its run has."""
+    return {key: text for key, text in context.collect_tags().items() if key.startswith("mlflow.")}
 
 
 def create_external_model(

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from millstream import settings
@@ -64,8 +63,7 @@ class Recorder:
         self.buffered = settings.ENABLE_ASYNC_LOGGING.get()
         self.times = times_of(self.run_id)
         for metric in run.data.metric_list:
-            if metric.step == 0:
-                self.times.setdefault(metric.key, metric.timestamp)
+            self.times.setdefault(metric.key, (metric.step, metric.timestamp))
         self.log: RunLog = outbox.run_log(store(uri), self.run_id, experiment_id=self.experiment_id)
         self.metric = self.log.metric
         self.lock = threading.Lock()
@@ -92,13 +90,8 @@ class Recorder:
         if not isinstance(values, Mapping):
             raise InvalidValue(f"metrics are a dictionary of key and number, not {type(values).__name__}")
         sound = {checks.metric_key(key): checks.number(value, key) for key, value in values.items()}
-        if timestamp is not None:
-            timestamp = checks.timestamp(timestamp)
-        elif step is None:
-            timestamp = next_time(self.times, sound)
-        else:
-            timestamp = time_ns() // 1_000_000
         step = checks.step(step)
+        timestamp = next_time(self.times, sound, step) if timestamp is None else checks.timestamp(timestamp)
         name, digest = (dataset.name, dataset.digest) if dataset is not None else (None, None)
         if model_id is not None or dataset is not None:
             self._note_inputs(model_id, dataset)

@@ -5,7 +5,8 @@ from millstream.entities.shown import duration, moment
 
 RUN = Run(
     RunInfo(
-        "758bf61f", "0", "ada", "FINISHED", 1_795_246_010_000, 1_795_246_014_200, "active", "s3://bucket/0", "fast-ox-1",
+        "758bf61f", "0", "ada", "FINISHED", 1_795_246_010_000, 1_795_246_014_200, "active", "s3://bucket/0",
+        "fast-ox-1",
     ),
     RunData(
         [Metric("loss", 0.123456789, 1, 3), Metric("accuracy", 1.0, 1, 3)], [Param("depth", "3")],

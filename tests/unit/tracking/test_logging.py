@@ -82,6 +82,18 @@ def test_the_last_of_many_points_without_a_step_is_the_value() -> None:
 
 
 @pytest.mark.usefixtures("way")
+def test_the_last_point_of_a_step_is_the_value_too() -> None:
+    with millstream.start_run() as run:
+        for step in range(3):
+            for value in (3.0, 2.0, 1.0):
+                millstream.log_metric("falling", value, step=step)
+    assert [(point.step, point.value) for point in history(run, "falling")] == [
+        (step, value) for step in range(3) for value in (3.0, 2.0, 1.0)
+    ]
+    assert stored(run).data.metrics == {"falling": 1.0}
+
+
+@pytest.mark.usefixtures("way")
 def test_odd_numbers_are_kept() -> None:
     with millstream.start_run() as run:
         for step, value in enumerate([math.nan, math.inf, -math.inf, True, "6", np.array([7])]):

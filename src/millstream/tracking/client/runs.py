@@ -136,15 +136,11 @@ class RunCalls(Calls):
         model_id: str | None = None,
     ) -> RunOperations | None:
         """Log one point of a metric. ``timestamp`` is in milliseconds since the epoch, now unless given."""
-        key = checks.metric_key(key)
-        if timestamp is not None:
-            timestamp = checks.timestamp(timestamp)
-        elif step is None:
-            timestamp = next_time(times_of(run_id), (key,))
-        else:
-            timestamp = time.time_ns() // 1_000_000
+        key, value, step = checks.metric_key(key), checks.number(value, key), checks.step(step)
         point = LogMetric(
-            run_id, key, checks.number(value, key), timestamp, checks.step(step), model_id, dataset_name, dataset_digest
+            run_id, key, value,
+            next_time(times_of(run_id), (key,), step) if timestamp is None else checks.timestamp(timestamp), step,
+            model_id, dataset_name, dataset_digest,
         )
         if synchronous is not False:
             self._execute(point, run_id)
