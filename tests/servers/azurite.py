@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 
+from tests.servers import keeper
 from tests.servers.processes import Process, free_port, listens, wait_until
 
 VERSION = "3.35.0"
@@ -26,12 +27,13 @@ def program() -> Path | None:
     """The emulator, installed now if it was not yet; None on a machine without npm."""
     found = PLACE / "node_modules" / ".bin" / "azurite-blob"
     npm = shutil.which("npm")
-    if not found.exists() and npm is not None:
-        PLACE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [npm, "install", "--no-audit", "--no-fund", "--prefix", str(PLACE), f"azurite@{VERSION}"],
-            check=True, capture_output=True,
-        )
+    with keeper.locked("azurite"):
+        if not found.exists() and npm is not None:
+            PLACE.mkdir(parents=True, exist_ok=True)
+            subprocess.run(
+                [npm, "install", "--no-audit", "--no-fund", "--prefix", str(PLACE), f"azurite@{VERSION}"],
+                check=True, capture_output=True,
+            )
     return found if found.exists() else None
 
 
