@@ -75,9 +75,11 @@ class Content:
     """
 
     def __init__(
-        self, chunks: Iterator[bytes], *, file_size: int | None, etag: str | None = None, sha256: str | None = None
+        self, chunks: Iterator[bytes], *, file_size: int | None, etag: str | None = None, sha256: str | None = None,
+        release: Callable[[], None] | None = None,
     ) -> None:
         self._chunks = chunks
+        self._release = release
         self.file_size = file_size
         self.etag = etag
         self.sha256 = sha256
@@ -86,7 +88,11 @@ class Content:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._chunks)
+        try:
+            return next(self._chunks)
+        except BaseException:  # its end, or an error: nothing comes after either
+            self.close()
+            raise
 
     def read(self) -> bytes:
         """Everything that is left, in memory."""
@@ -98,6 +104,13 @@ class Content:
         close = getattr(self._chunks, "close", None)
         if close is not None:
             close()
+        # A generator that was never begun runs no clean-up of its own when it is closed.
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def __del__(self) -> None:
+        self.close()
 
     def __enter__(self) -> Content:
         return self

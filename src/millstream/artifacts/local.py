@@ -115,7 +115,10 @@ class LocalStore(MultipartStore):
             raise
         size = known.file_size or 0
         end = size if length is None else min(size, offset + length)
-        return Content(self._read(file, offset, end, path), file_size=size, etag=known.etag, sha256=known.sha256)
+        return Content(
+            self._read(file, offset, end, path), file_size=size, etag=known.etag, sha256=known.sha256,
+            release=lambda: os.close(file),
+        )
 
     def write(
         self, path: str, chunks: Iterable[bytes], size: int | None = None, *, sha256: str | None = None
@@ -275,16 +278,13 @@ class LocalStore(MultipartStore):
         raise InvalidPath(f"'{path}' is neither a file nor a folder")
 
     def _read(self, file: int, offset: int, end: int, path: str) -> Iterator[bytes]:
-        try:
-            while offset < end:
-                with self._disk(path):
-                    chunk = os.pread(file, min(CHUNK_BYTES, end - offset), offset)
-                if not chunk:
-                    raise Conflict(f"'{path}' became shorter while it was read", hint="read it again")
-                offset += len(chunk)
-                yield chunk
-        finally:
-            os.close(file)
+        while offset < end:
+            with self._disk(path):
+                chunk = os.pread(file, min(CHUNK_BYTES, end - offset), offset)
+            if not chunk:
+                raise Conflict(f"'{path}' became shorter while it was read", hint="read it again")
+            offset += len(chunk)
+            yield chunk
 
     # Putting in place
 

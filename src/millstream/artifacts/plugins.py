@@ -8,7 +8,6 @@ the address of a root and returns an :class:`~millstream.artifacts.contract.Arti
 
 from __future__ import annotations
 
-import contextlib
 import os
 import posixpath
 import tempfile
@@ -26,6 +25,7 @@ from millstream.artifacts.contract import (
     FileInfos,
     FileStat,
     check_range,
+    local_size,
     not_found,
     verified,
 )
@@ -81,7 +81,7 @@ class RepositoryStore(ArtifactStore):
         local = self._repository.download_artifacts(path, folder.name)
         size = os.path.getsize(local)
         end = size if length is None else min(size, offset + length)
-        return Content(_read(folder, local, offset, end), file_size=size)
+        return Content(_read(local, offset, end), file_size=size, release=folder.cleanup)
 
     def write(
         self, path: str, chunks: Iterable[bytes], size: int | None = None, *, sha256: str | None = None
@@ -96,10 +96,12 @@ class RepositoryStore(ArtifactStore):
             return FileStat(path, False, os.path.getsize(local))
 
     def upload(self, local_file: str | Path, path: str, *, advance: Advance | None = None) -> None:
-        path = paths.check(path)
+        path, size = paths.check(path), local_size(local_file)
         if os.path.basename(local_file) != posixpath.basename(path):
             return super().upload(local_file, path, advance=advance)
         self._repository.log_artifact(str(local_file), posixpath.dirname(path) or None)
+        if advance:
+            advance(size)
 
     def remove(self, path: str) -> None:
         self.stat(paths.check(path))
@@ -108,8 +110,8 @@ class RepositoryStore(ArtifactStore):
         self._repository.delete_artifacts(path)
 
 
-def _read(folder: tempfile.TemporaryDirectory[str], local: str, offset: int, end: int) -> Iterator[bytes]:
-    with folder, contextlib.closing(open(local, "rb")) as file:
+def _read(local: str, offset: int, end: int) -> Iterator[bytes]:
+    with open(local, "rb") as file:
         file.seek(offset)
         while offset < end and (chunk := file.read(min(CHUNK_BYTES, end - offset))):
             offset += len(chunk)

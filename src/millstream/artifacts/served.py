@@ -366,25 +366,20 @@ def _content(answer: Response, offset: int, length: int | None) -> Content:
     return Content(
         chunks, file_size=int(said) if said.isdigit() else None,
         etag=None if etag is None or etag.startswith("W/") else etag,
-        sha256=digest_from_header(headers.get("Repr-Digest")),
+        sha256=digest_from_header(headers.get("Repr-Digest")), release=answer.close,
     )
 
 
 def _cut(chunks: Iterator[bytes], skip: int, length: int | None) -> Iterator[bytes]:
-    try:
-        for chunk in chunks:
-            if length is not None and length <= 0:
-                return
-            chunk, skip = chunk[skip:], max(0, skip - len(chunk))
-            if length is not None:
-                chunk = chunk[:length]
-                length -= len(chunk)
-            if chunk:
-                yield chunk
-    finally:
-        close = getattr(chunks, "close", None)
-        if close:
-            close()
+    for chunk in chunks:
+        if length is not None and length <= 0:
+            return
+        chunk, skip = chunk[skip:], max(0, skip - len(chunk))
+        if length is not None:
+            chunk = chunk[:length]
+            length -= len(chunk)
+        if chunk:
+            yield chunk
 
 
 def _origin(uri: str) -> tuple[str, str | None, int | None]:

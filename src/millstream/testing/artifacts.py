@@ -505,6 +505,8 @@ class ArtifactStoreConformance:
     ) -> None:
         store.upload(big_file, "big")
         need_etags(store, "big")
+        if store.local_path("big") is not None:
+            pytest.skip("a file on this machine is copied whole")
         asked: list[int] = []
         really = store.open
 
@@ -531,6 +533,8 @@ class ArtifactStoreConformance:
     ) -> None:
         store.upload(big_file, "big")
         need_etags(store, "big")
+        if store.local_path("big") is not None:
+            pytest.skip("a file on this machine is copied whole")
         really, count = store.open, 0
 
         def cut(*arguments: Any, **named: Any) -> Any:

@@ -239,6 +239,24 @@ def test_the_place_of_a_file_is_told(store: LocalStore, tmp_path: Path) -> None:
         store.local_path("c")
 
 
+def test_files_are_let_go_of_whether_they_were_read_or_not(store: LocalStore) -> None:
+    store.write("file", [bytes(3_000_000)])
+    before = len(os.listdir("/dev/fd"))
+    kept = [store.open("file") for _ in range(10)]
+    assert len(os.listdir("/dev/fd")) == before + 10
+    for number, content in enumerate(kept):
+        if number % 3 == 1:
+            next(content)
+        elif number % 3 == 2:
+            content.read()
+        content.close()
+        content.close()
+    assert len(os.listdir("/dev/fd")) == before
+    for content in (store.open("file"), store.open("file")):
+        assert sum(map(len, content)) == 3_000_000  # to its end, and never closed
+    assert len(os.listdir("/dev/fd")) == before
+
+
 # Checksums
 
 

@@ -47,7 +47,8 @@ class FarStore(LocalStore):
         chunks: Iterator[bytes] = content
         if self.breaks_after and length != 1:
             chunks = self._broken(content, self.breaks_after.pop(0))
-        return Content(chunks, file_size=content.file_size, etag=content.etag, sha256=self.sha256 or content.sha256)
+        return Content(chunks, file_size=content.file_size, etag=content.etag, sha256=self.sha256 or content.sha256,
+                       release=content.close)
 
     def _broken(self, content: Content, after: int) -> Iterator[bytes]:
         for chunk in content:
