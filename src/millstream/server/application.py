@@ -19,6 +19,7 @@ from millstream.errors import (
     IntegrityError,
     MethodNotAllowed,
     MillstreamError,
+    NotSupported,
     StoreUnavailable,
     TooLarge,
     TooManyRequests,
@@ -277,6 +278,8 @@ class Application:
             self._pass_gate(request, target)
             if target is None:
                 return self._other_method(request, methods)
+            if request.headers.get(b"x-mlflow-workspace", b"default") not in (b"default", b""):
+                raise NotSupported("this server runs without workspaces", hint="leave MLFLOW_WORKSPACE unset")
             request.slot = target.slot
             if fields is not None:
                 request.fields = fields

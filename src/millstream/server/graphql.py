@@ -141,7 +141,7 @@ async def answer(request: Request) -> Reply:
 
     asked = await _asked(request)
     try:
-        document = parse(asked.query, max_tokens=_MAX_TOKENS, no_location=False)
+        document = parse(asked.query, max_tokens=_MAX_TOKENS)
         _bound(document, may_write=request.method == "POST")
     except GraphQLError as error:
         return json_reply({"data": None, "errors": [error.message]})

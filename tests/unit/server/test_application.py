@@ -184,6 +184,13 @@ def test_what_every_server_has(address: str) -> None:
         assert call(address, method, f"/api/3.0/mlflow/{path}").json()["error_code"] == "NOT_IMPLEMENTED"
 
 
+def test_a_request_for_a_workspace_is_not_answered_from_another(address: str) -> None:
+    path = f"{API}/experiments/get?experiment_id=0"
+    refused = call(address, "GET", path, headers={"X-MLFLOW-WORKSPACE": "team-a"})
+    assert (refused.status, refused.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
+    assert call(address, "GET", path, headers={"X-MLFLOW-WORKSPACE": "default"}).status == 200
+
+
 def test_probes_may_call_by_any_name(address: str) -> None:
     assert call(address, "GET", "/health", host="10.1.2.3").status == 200
     assert call(address, "GET", "/version", host="10.1.2.3").status == 200

@@ -99,7 +99,7 @@ FIELD = 'mlflowGetRun(input: {runId: "a"}) { apiError { code } }'
     ("query", "said"),
     [
         ("{ nothing }", "Cannot query field"),
-        ("{ mlflowGetRun(input: {nothing: 1}) { apiError { code } } }", "unknown field"),
+        ("{ mlflowGetRun(input: {nothing: 1}) { apiError { code } } }", "nothing"),
         ("{ mlflowGetRun", "Syntax Error"),
         ("{ " + " ".join(f"a{number}: {FIELD}" for number in range(11)) + " }", "too much"),
         ("{ " + " ".join(FIELD for _ in range(11)) + " }", "too much"),
