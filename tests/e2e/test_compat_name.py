@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,42 @@ from tests.clients.run import client_environment, programs, python_of, run_progr
 from tests.servers.millstream import MillstreamServer
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
+
+
+# A call that both refuse, with a code of their own; None is one that is not an MlflowException in MLflow.
+OTHER_CODES = {
+    ("runs", "resume what is deleted"): ("INTERNAL_ERROR", "INVALID_STATE"),
+    ("runs", "second run without nested"): (None, "INVALID_STATE"),
+    ("runs", "wrong status"): (None, "INVALID_PARAMETER_VALUE"),
+    ("values", "metric of text"): (None, "INVALID_PARAMETER_VALUE"),
+    ("logged_models", "tag what is absent"): ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"),
+}
+# What Millstream notes of a run beyond MLflow, beside its own tags.
+MORE_TAGS = ("millstream.", "mlflow.project.entryPoint", "mlflow.source.git.dirty")
+
+
+def comparable(program: str, document: dict[str, Any]) -> dict[str, Any]:
+    """A document without what the two packages call differently: the classes of errors below MlflowException, and the
+    tags that Millstream alone sets."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict) and value.keys() == {"error", "error_code"}:
+            return {"refused": value["error_code"]}
+        if isinstance(value, dict):
+            return {name: plain(item) for name, item in value.items() if not name.startswith(MORE_TAGS)}
+        if isinstance(value, list):
+            return [plain(item) for item in value if not (isinstance(item, str) and item.startswith(MORE_TAGS))]
+        return value
+
+    made: dict[str, Any] = plain(document)
+    for (where, key), codes in OTHER_CODES.items():
+        if where == program:
+            assert made[key]["refused"] in codes
+            made[key] = "refused"
+    if program == "logged_models":
+        # Logged twice at one step: the later one is the last, unless a fast client does both in one millisecond.
+        del made["metrics of the run"]["acc"]
+    return made
 
 
 def python(code: str, place: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -31,9 +68,9 @@ def python(code: str, place: Path, **environment: str) -> subprocess.CompletedPr
 def test_a_program_sees_what_it_sees_with_the_official_package(
     program: str, millstream_server: MillstreamServer, tmp_path: Path
 ) -> None:
-    theirs = expected(program, "3.17.2")
+    theirs = comparable(program, expected(program, "3.17.2"))
     ours = run_program(program, "3.17.2", millstream_server.uri, tmp_path, python=python_of("compat"))
-    check(program, "compat", ours, theirs, "Millstream under the name mlflow, on our server")
+    check(program, "compat", comparable(program, ours), theirs, "Millstream under the name mlflow, on our server")
 
 
 def test_modules_are_the_same_objects(tmp_path: Path) -> None:
