@@ -7,6 +7,7 @@ answer in MLflow's form; what is unexpected is logged with the id of the request
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import itertools
 import secrets
@@ -62,7 +63,7 @@ from millstream.server.sweep import Sweeper
 _ALIASES = {"/2.0mlflow/experiments/search-datasets": SearchDatasets}
 
 
-class _Target:
+class _Target(abc.ABC):
     """What answers one path and method."""
 
     def __init__(self, name: str, slot: int) -> None:
@@ -71,8 +72,9 @@ class _Target:
         self.page = False
         self.any_host = False
 
+    @abc.abstractmethod
     async def answer(self, request: Request) -> Reply | StreamedReply:
-        raise NotImplementedError
+        """The answer, once the policy has agreed."""
 
 
 class _OperationTarget(_Target):
@@ -145,7 +147,7 @@ class Application:
         self._enter_all(names)
         self.meter = Meter(names, counters)
         self._prefix = config.static_prefix + "/" if config.static_prefix else None
-        self._active = 0
+        self.active = 0
         self._id_prefix = secrets.token_hex(4).encode() + b"-"
         self._id_numbers = itertools.count(1)
         self._common: HeaderList = [(b"x-content-type-options", b"nosniff")]
@@ -156,8 +158,8 @@ class Application:
         self._watch: asyncio.Task[None] | None = None
         self._sweeper = Sweeper(store)
         # Places on this machine are nobody's business; the longest first, so that no part of one is left.
-        self._hidden = sorted({str(path) for path in (*config.local_roots, Path.cwd(), Path.home())},
-                              key=len, reverse=True)
+        places = {*config.local_roots, *config.store_places, Path.cwd(), Path.home()}
+        self._hidden = sorted((str(place) for place in places if place.parent != place), key=len, reverse=True)
 
     # The tables
 
@@ -250,18 +252,18 @@ class Application:
         raw: HeaderList = scope["headers"]
         headers = dict(raw)
         if len(headers) != len(raw):
-            _drop_repeated(raw, headers)
+            _spoil_repeated(raw, headers)
         request = Request(
             self, scope, receive, headers, request_id(headers) or self._id_prefix + b"%x" % next(self._id_numbers)
         )
-        self._active += 1
+        self.active += 1
         status = 500
         try:
             reply = await self._answer(request)
             status = reply.status
             await self._send(request, reply, send)
         finally:
-            self._active -= 1
+            self.active -= 1
             seconds = perf_counter() - started
             self.meter.count(request.slot, status, seconds)
             if self.config.access_log:
@@ -271,7 +273,7 @@ class Application:
         scope = request.scope
         request.slot = self._nowhere
         try:
-            if self._active > self.config.limits.concurrent_requests:
+            if self.active > self.config.limits.concurrent_requests:
                 raise TooManyRequests("the server is busy", hint="send the request again in a second")
             methods, fields = self._find(scope)
             target = methods.get(request.method)
@@ -352,15 +354,19 @@ class Application:
         if not isinstance(reply, StreamedReply):
             await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
             return
+        gone = asyncio.ensure_future(request.until_gone())
         try:
             if request.method != "HEAD":
                 async for chunk in reply.chunks:
+                    if gone.done():
+                        return
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except Exception as error:
             # The status is out: all that is left is to end the connection before the promised length.
             log_unexpected(request, error)
         finally:
+            gone.cancel()
             await reply.chunks.aclose()
 
     # Life
@@ -394,8 +400,8 @@ class Application:
         self.store.close()
 
 
-def _drop_repeated(raw: HeaderList, headers: dict[bytes, bytes]) -> None:
-    # Who sends these twice wants two readers to see different things: neither is believed.
-    for name in (b"host", b"origin", b"sec-fetch-site", b"content-type", b"content-length"):
+def _spoil_repeated(raw: HeaderList, headers: dict[bytes, bytes]) -> None:
+    # Who sends these twice wants two readers to see different things: here all see what nobody accepts.
+    for name in (b"host", b"origin", b"sec-fetch-site", b"content-type", b"content-length", b"content-encoding"):
         if sum(1 for other, _ in raw if other == name) > 1:
-            headers.pop(name, None)
+            headers[name] = b"repeated, twice"

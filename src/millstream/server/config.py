@@ -81,18 +81,21 @@ class ServerConfig:
                 hint="listen on 127.0.0.1 and let a proxy with sign-in stand in front, or accept it with --no-sign-in",
             )
 
-    def _check_places(self) -> None:
-        """Raise InvalidValue when the database lies where clients write and read files."""
-        kept, scheme = local_folder(self.destination), urlsplit(self.backend_store_uri).scheme
-        if kept is None or not self.serve_artifacts:
-            return
-        if scheme.partition("+")[0] == "sqlite":
+    @property
+    def store_places(self) -> tuple[Path, ...]:
+        """The file of the store and its folder, where it is one of this machine."""
+        if urlsplit(self.backend_store_uri).scheme.partition("+")[0] == "sqlite":
             path = self.backend_store_uri.partition("://")[2].partition("?")[0].removeprefix("/")
-            store = Path(path).absolute() if path and path != ":memory:" else None
+            file = Path(path).absolute() if path and path != ":memory:" else None
         else:
             folder = local_folder(self.backend_store_uri)
-            store = folder / "millstream.db" if folder else None
-        if store is not None and kept.resolve() in store.resolve().parents:
+            file = folder / "millstream.db" if folder else None
+        return (file, file.parent) if file is not None else ()
+
+    def _check_places(self) -> None:
+        """Raise InvalidValue when the store lies where clients write and read files."""
+        kept = local_folder(self.destination) if self.serve_artifacts else None
+        if kept is not None and any(kept.resolve() in place.resolve().parents for place in self.store_places[:1]):
             raise InvalidValue(
                 f"the store {self.backend_store_uri} lies among the artifacts, where clients could read and replace it",
                 hint="give --artifacts-destination a folder of its own",

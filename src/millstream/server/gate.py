@@ -73,7 +73,7 @@ class Gate:
         PermissionDenied for a foreign name.
         """
         if host is None:
-            raise BadRequest("the request has no Host header, or more than one")
+            raise BadRequest("the request has no Host header")
         key = (host, local_address)
         verdict = self._seen.get(key)
         if verdict is None:

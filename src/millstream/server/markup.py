@@ -55,7 +55,8 @@ code, .n { font-family: ui-monospace, monospace; font-size: .92em; } .n { text-a
 .soft { color: var(--soft); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid var(--line); padding: .25rem .6rem; text-align: left; vertical-align: top; }
-th { background: var(--head); font-weight: 600; white-space: nowrap; } td { overflow-wrap: break-word; max-width: 32rem; }
+th { background: var(--head); font-weight: 600; white-space: nowrap; }
+td { overflow-wrap: break-word; max-width: 32rem; }
 form { margin: .75rem 0; display: flex; gap: .5rem; } input { font: inherit; padding: .25rem .5rem; }
 input[type=text] { flex: 1; max-width: 40rem; }
 .error { color: #b3261e; white-space: pre-wrap; font-family: ui-monospace, monospace; }

@@ -32,6 +32,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 # How much of a refused body is read and dropped, so that the client hears the refusal on a connection that stays.
 _DRAINED = 8 * 1024 * 1024
 _SHORT = 64 * 1024
+_DATABASE = re.compile(r"\b(?:sqlite|postgres(?:ql)?)(?:\+\w+)?://\S*")
 
 
 @dataclass
@@ -163,6 +164,11 @@ class Request:
                 yield chunk
         self._body_read = True
 
+    async def until_gone(self) -> None:
+        """Return when the client has gone away, whatever else it sends before."""
+        while (await self.receive())["type"] != "http.disconnect":
+            continue
+
     @property
     def body_pending(self) -> bool:
         """Whether much of the body may still be on its way; then the connection is closed after the answer."""
@@ -243,11 +249,15 @@ def request_id(headers: dict[bytes, bytes]) -> bytes | None:
 
 
 def error_reply(error: MillstreamError, *, hide: Sequence[str] = ()) -> Reply:
-    """The answer that tells a client of an error, in MLflow's form; the texts of ``hide`` are blotted out of it."""
+    """The answer that tells a client of an error, in MLflow's form.
+
+    Addresses of databases and the texts of ``hide`` are blotted out of it.
+    """
     told = error.to_wire()
     for name in ("message", "hint"):
-        for text in hide:
-            if text in told.get(name, ""):
+        if name in told:
+            told[name] = _DATABASE.sub("…", told[name])
+            for text in hide:
                 told[name] = told[name].replace(text, "…")
     reply = Reply(_encode(told), error.get_http_status_code())
     if reply.status in (429, 503):

@@ -74,16 +74,17 @@ async def exposition(request: Request) -> Reply:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(_Requests(request.app.meter, VERSION))
+    registry.register(_Requests(request.app.meter, VERSION, request.app.active))
     return Reply(exposition.generate_latest(registry), content_type=exposition.CONTENT_TYPE_LATEST.encode())
 
 
 class _Requests:
     """A collector in the sense of prometheus-client."""
 
-    def __init__(self, meter: Meter, version: str) -> None:
+    def __init__(self, meter: Meter, version: str, active: int) -> None:
         self._meter = meter
         self._version = version
+        self._active = active
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -91,6 +92,9 @@ class _Requests:
         about = GaugeMetricFamily("millstream_info", "The version of this server", labels=["version"])
         about.add_metric([self._version], 1)
         yield about
+        yield GaugeMetricFamily(
+            "millstream_http_requests_active", "Requests this process works on, this one included", self._active
+        )
         requests = CounterMetricFamily(
             "millstream_http_requests", "Requests answered, by operation or route and class of status",
             labels=["operation", "status"],

@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Application, on_ready: Callable[[], None]) -> None:
         super().__init__(uvicorn.Config(
             app, loop="none", http=LimitedProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
-            server_header=False, backlog=_BACKLOG, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            server_header=False, proxy_headers=False, backlog=_BACKLOG, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         ))
         self._on_ready = on_ready

@@ -301,12 +301,16 @@ def test_what_nobody_expected_stays_inside(tmp_path: Path, path: str, caplog: py
 
 
 def test_folders_of_this_machine_are_blotted_out(tmp_path: Path) -> None:
-    error = StoreUnavailable(f"no space left at {tmp_path}/artifacts/x", hint=f"look into {Path.home()}/y")
+    error = StoreUnavailable(
+        f"no space left at {tmp_path}/artifacts/x",
+        hint=f"look into {Path.home()}/y, {tmp_path}/store.db, sqlite:////data/x.db and postgresql+psycopg://u:p@h/d",
+    )
     with inside.served_application(Application(config(tmp_path), Failing(error))) as address:
         answer = call(address, "GET", f"{API}/runs/get?run_id=a")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert str(tmp_path) not in answer.text and str(Path.home()) not in answer.text
     assert answer.json()["message"] == "no space left at …/x"
+    assert answer.json()["hint"] == "look into …/y, …, … and …"
 
 
 # Permission

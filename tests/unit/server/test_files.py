@@ -12,6 +12,7 @@ from millstream.artifacts.served import digest_header
 from millstream.server.config import ServerConfig
 from tests.servers import inside
 from tests.servers.ceph import S3Server
+from tests.servers.processes import wait_until
 from tests.servers.wire import call
 
 FILES = "/api/2.0/mlflow-artifacts"
@@ -221,6 +222,25 @@ def test_a_name_cannot_break_out_of_its_header(address: str) -> None:
         "content-disposition"
     ]
     assert said.count('"') == 2
+
+
+def test_nobody_is_sent_a_file_who_has_gone(tmp_path: Path) -> None:
+    import os
+    import socket
+    from urllib.parse import urlsplit
+
+    # A file without end, as far as a test is concerned; it takes no space.
+    (tmp_path / "artifacts" / "0").mkdir(parents=True)
+    (tmp_path / "artifacts" / "0" / "endless.bin").touch()
+    os.truncate(tmp_path / "artifacts" / "0" / "endless.bin", 1 << 40)
+    config = ServerConfig(f"sqlite:///{tmp_path}/store.db", artifacts_destination=str(tmp_path / "artifacts"))
+    with inside.served(config) as address:
+        target = urlsplit(address)
+        with socket.create_connection((target.hostname, target.port or 80)) as connection:
+            connection.sendall(f"GET {FILES}/artifacts/0/endless.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+            assert "millstream_http_requests_active 2.0" in call(address, "GET", "/metrics").text
+        wait_until(lambda: "millstream_http_requests_active 1.0" in call(address, "GET", "/metrics").text, 60, "the end")
 
 
 # By run and model
