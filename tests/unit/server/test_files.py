@@ -240,7 +240,8 @@ def test_nobody_is_sent_a_file_who_has_gone(tmp_path: Path) -> None:
             connection.sendall(f"GET {FILES}/artifacts/0/endless.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
             assert "millstream_http_requests_active 2.0" in call(address, "GET", "/metrics").text
-        wait_until(lambda: "millstream_http_requests_active 1.0" in call(address, "GET", "/metrics").text, 60, "the end")
+        alone = "millstream_http_requests_active 1.0"
+        wait_until(lambda: alone in call(address, "GET", "/metrics").text, 60, "the end of the download")
 
 
 # By run and model
