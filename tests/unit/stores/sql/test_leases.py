@@ -10,6 +10,7 @@ import pytest
 from millstream.operations import BeatRun, CreateRun, GetRun, UpdateRun
 from millstream.stores.sql import leases
 from millstream.stores.sql.store import SqlStore
+from millstream.stores.sql.transaction import now_ms
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 def sweep_a_minute_later(store: SqlStore) -> int:
     """What a sweep finds for whom a minute has passed."""
     with pytest.MonkeyPatch.context() as patch:
-        now = leases.now_ms()
+        now = now_ms()
         patch.setattr(leases, "now_ms", lambda: now + 60_000)
         return store.sweep()
 
