@@ -7,7 +7,8 @@ import random
 ADJECTIVES: tuple[str, ...] = tuple(
     """
     able adaptable agile airy alert ample amiable apt ardent artful astute aware balanced bold bonny brave breezy bright
-    brisk broad bubbly buoyant calm candid capable careful caring casual charming cheery chirpy civil classic clean clear
+    brisk broad bubbly buoyant calm candid capable careful caring casual charming cheery chirpy civil classic clean
+    clear
     clever coastal colorful comfy composed constant cool cordial cosmic courteous cozy creative crisp curious daring
     dashing dazzling decent deft delicate delightful devoted diligent direct distinct dreamy dutiful eager early earnest
     easy elegant eloquent eminent enchanted endless energetic exact fabulous fair faithful famous fancy fast
@@ -30,7 +31,8 @@ NOUNS: tuple[str, ...] = tuple(
     acorn alder alpaca anchor antelope apple apricot ash aspen atlas auk aurora badger bamboo basil bay beacon bear
     beaver bee beech bell birch bird bison bluebell boat breeze bridge brook buffalo butterfly calf camel canary canyon
     cardinal carp cat cedar cello chestnut chime chipmunk clam clover cloud cod colt comet condor coral corgi cove crab
-    crane cricket crow cypress daisy dawn deer delta dolphin donkey dove dragonfly drum duck dune eagle eel elk elm ember
+    crane cricket crow cypress daisy dawn deer delta dolphin donkey dove dragonfly drum duck dune eagle eel elk elm
+    ember
     falcon fawn feather fern field finch fir fish fjord flute foal forest fountain fox frog garden gazelle gecko glacier
     gnu goat goose grouse grove gull hare harp hawk hazel heather hedgehog hen heron hill horse horn hound ibis iguana
     island ivy jackdaw jay juniper kangaroo kelp kestrel kiwi koala koi ladybug lagoon lake lamb lantern lark larch

@@ -1,7 +1,7 @@
 """Connections to SQLite and PostgreSQL, and what each needs to keep its promises.
 
-SQLite runs in WAL mode: readers never wait, writers begin with BEGIN IMMEDIATE and wait for each other at the door, so a
-transaction that has begun is never refused as locked.
+SQLite runs in WAL mode: readers never wait, writers begin with BEGIN IMMEDIATE and wait for each other at the door, so
+a transaction that has begun is never refused as locked.
 """
 
 from __future__ import annotations
