@@ -48,7 +48,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem 1.5rem 3rem; max-width: 100rem; font: 14px/1.5 system-ui, sans-serif; }
 a { color: var(--link); text-decoration: none; } a:hover { text-decoration: underline; }
-nav { color: var(--soft); } nav a { margin-right: .25rem; }
+nav { color: var(--soft); } nav a { margin-right: .1rem; }
 h1 { font-size: 1.5rem; margin: .5rem 0; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin: 1.75rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; }
 code, .n { font-family: ui-monospace, monospace; font-size: .92em; } .n { text-align: right; white-space: nowrap; }
@@ -86,10 +86,12 @@ def page(title: str, *children: Child, status: int = 200) -> Reply:
 
 
 def table(head: Iterable[Child], rows: Iterable[Iterable[Child]]) -> Markup:
-    """A table; cells that are not elements yet become ``td``."""
+    """A table, with a row of headings if there are any; cells that are not elements yet become ``td``."""
     made = [tag("tr", *(cell if _is_cell(cell) else tag("td", cell) for cell in row)) for row in rows]
-    return tag("div", tag("table", tag("thead", tag("tr", *(tag("th", cell) for cell in head))), tag("tbody", *made)),
-               class_="wide")
+    cells = [tag("th", cell) for cell in head]
+    return tag(
+        "div", tag("table", tag("thead", tag("tr", *cells)) if cells else None, tag("tbody", *made)), class_="wide"
+    )
 
 
 def _is_cell(cell: Child) -> bool:

@@ -130,7 +130,7 @@ async def run(request: Request) -> Reply:
         _way(request, info.experiment_id),
         tag("h1", name),
         tag("p", data.tags.get("mlflow.note.content")),
-        table(["", ""], [[tag("th", label), value] for label, value in facts]),
+        table([], [[tag("th", label), value] for label, value in facts]),
         _section("Parameters", ["Parameter", "Value"],
                  [[tag("code", param.key), _cut(param.value, _VALUE)] for param in data.param_list]),
         _section("Metrics", ["Metric", "Last value", "Step", "Logged"],

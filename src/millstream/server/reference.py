@@ -40,7 +40,7 @@ def _body() -> Markup:
             group = operation["tags"][0]
             title = _ROUTES.get(group, group.replace("_", " ").capitalize())
             groups.setdefault(title, []).append(_operation(method, path, operation, document["components"]["schemas"]))
-    contents = tag("p", *([tag("a", name, href=f"#{_anchor(name)}"), " "] for name in groups))
+    contents = tag("p", *([tag("a", name, href=f"#{_anchor(name)}"), " · "] for name in groups))
     return Markup(contents + Markup("".join(
         tag("section", tag("h2", name, id=_anchor(name)), *operations) for name, operations in groups.items()
     )))
@@ -69,7 +69,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
         tag("p", inspect.cleandoc(operation.get("description") or operation["summary"]).replace("``", "")),
         tag("p", f"Needs {operation['x-permission']}.", class_="soft"),
         table(["Field", "In", "Type", "Required", "Meaning"], rows) if rows else None,
-        tag("p", "Answer: ", *([tag("code", name), f" ({_kind(facts)}) "]
+        tag("p", "Answers ", *([tag("code", name), f" ({_kind(facts)}); "]
                                for name, facts in answered.get("properties", {}).items())) if answered else None,
     )
 
