@@ -108,35 +108,26 @@ class Request:
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises TooLarge beyond ``limit`` bytes, BadRequest when the client went away, TooSlow."""
         self._check_encoding()
-        announced = self.announced_bytes
-        refused = announced > limit
-        if announced > limit + _DRAINED:
+        if self.announced_bytes > limit + _DRAINED:
             raise self._too_large(limit)
         chunks: list[bytes] = []
-        size = 0
-        deadlines = self.app.deadlines
-        with deadlines.within(self.app.config.limits.request_seconds):
-            while True:
+        size, more = 0, True
+        with self.app.deadlines.within(self.app.config.limits.request_seconds):
+            while more:
                 message = await self.receive()
                 if message["type"] == "http.disconnect":
-                    raise BadRequest("the client went away")
+                    raise BadRequest("the client went away before the end of the body")
                 chunk: bytes = message.get("body", b"")
-                size += len(chunk)
                 more = message.get("more_body", False)
-                if size > limit:
-                    refused = True
+                size += len(chunk)
+                if size <= limit:
+                    chunks.append(chunk)
+                elif size <= limit + _DRAINED:
                     chunks.clear()
-                    if size > limit + _DRAINED:
-                        raise self._too_large(limit)
-                elif not more and not chunks:
-                    chunks.append(chunk)
-                    break
                 else:
-                    chunks.append(chunk)
-                if not more:
-                    break
+                    raise self._too_large(limit)
         self._body_read = True
-        if refused:
+        if size > limit:
             raise self._too_large(limit)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

@@ -24,12 +24,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._chunk_bytes = 0
         self._head_bytes = 0
         # When the head that we wait for began, in the loop's seconds; None while a request is under way or none is due.
         self.head_since: float | None = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, as long as the head stays small."""
+        self._chunk_bytes = len(data)
         super().data_received(data)
         if self.head_since is None:
             return
@@ -42,7 +44,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """A head begins: its clock starts."""
         super().on_message_begin()
         self.head_since = self.loop.time()
-        self._head_bytes = 0
+        # What came before the head in the same chunk is not part of it: counting begins with the next chunk.
+        self._head_bytes = -self._chunk_bytes
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request is the application's matter now."""

@@ -153,6 +153,14 @@ def test_several_workers(tmp_path: Path) -> None:
         ]
 
 
+def test_workers_share_postgresql(tmp_path: Path, postgres_uri: str) -> None:
+    with started(tmp_path, "--workers", "2", "--backend-store-uri", postgres_uri) as server:
+        made = [call(server.address, "POST", f"{API}/runs/create", {"experiment_id": "0"}) for _ in range(10)]
+        found = call(server.address, "POST", f"{API}/runs/search", {"experiment_ids": ["0"]}).json()["runs"]
+        assert {run["info"]["run_id"] for run in found} == {one.json()["run"]["info"]["run_id"] for one in made}
+        assert server.end() == 0
+
+
 def test_workers_do_not_outlive_who_started_them(tmp_path: Path) -> None:
     import psutil
 
