@@ -94,29 +94,52 @@ def _wanted(transaction: Transaction, keys: Sequence[str] | None) -> list[int] |
     return None if keys is None else list(transaction.keys.find(transaction.connection, keys).values())
 
 
+def _rows(
+    transaction: Transaction,
+    columns: str,
+    table: Table,
+    numbers: Sequence[int],
+    wanted: Sequence[int] | None,
+    more: str = "",
+) -> Sequence[Any]:
+    """Rows of these runs (and keys) as the driver makes them, past the compiler: a page of a search reads tens of
+    thousands. The numbers are our own, so they may stand in the text."""
+    keys = "" if wanted is None else f" AND key IN ({', '.join(map(str, wanted))})"
+    runs_ = ", ".join(map(str, numbers))
+    result = transaction.connection.exec_driver_sql(
+        f"SELECT {columns} FROM {table.name} WHERE run IN ({runs_}){keys}{more}"
+    )
+    with result:
+        found: Sequence[Any] = result.cursor.fetchall()
+    return found
+
+
 def _metrics(transaction: Transaction, numbers: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[Metric]]:
     found: dict[int, list[Metric]] = defaultdict(list)
     wanted = _wanted(transaction, keys)
     if wanted == []:
         return found
-    table = metrics.c
     for chunk in _chunks(numbers):
-        query = select(
-            table.run,
-            table.key,
-            table.value,
-            table.timestamp,
-            table.step,
-            table.model_id,
-            table.dataset_name,
-            table.dataset_digest,
-        ).where(table.run.in_(chunk))
-        if wanted is not None:
-            query = query.where(table.key.in_(wanted))
-        read = transaction.connection.execute(query).all()
-        names = transaction.keys.names(transaction.connection, {row[1] for row in read})
-        for run, key, value, timestamp, step, *measured_on in read:
-            found[run].append(Metric(names[key], math.nan if value is None else value, timestamp, step, *measured_on))
+        rows = _rows(transaction, "run, key, value, timestamp, step", metrics, chunk, wanted)
+        # Few points name a model or a dataset: reading the columns of all for them costs more than asking once more.
+        measured = {
+            (run, key): measured_on
+            for run, key, *measured_on in _rows(
+                transaction,
+                "run, key, model_id, dataset_name, dataset_digest",
+                metrics,
+                chunk,
+                wanted,
+                " AND (model_id IS NOT NULL OR dataset_name IS NOT NULL)",
+            )
+        }
+        names = transaction.keys.names(transaction.connection, {row[1] for row in rows})
+        for run, key, value, timestamp, step in rows:
+            value = math.nan if value is None else value
+            if measured and (run, key) in measured:
+                found[run].append(Metric(names[key], value, timestamp, step, *measured[run, key]))
+            else:
+                found[run].append(Metric(names[key], value, timestamp, step))
     return found
 
 
@@ -128,12 +151,9 @@ def _texts(
     if wanted == []:
         return found
     for chunk in _chunks(numbers):
-        query = select(table.c.run, table.c.key, table.c.value).where(table.c.run.in_(chunk))
-        if wanted is not None:
-            query = query.where(table.c.key.in_(wanted))
-        read = transaction.connection.execute(query).all()
-        names = transaction.keys.names(transaction.connection, {row[1] for row in read})
-        for run, key, value in read:
+        rows = _rows(transaction, "run, key, value", table, chunk, wanted)
+        names = transaction.keys.names(transaction.connection, {row[1] for row in rows})
+        for run, key, value in rows:
             found[run].append(kind(names[key], value))
     return found
 
