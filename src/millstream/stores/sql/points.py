@@ -46,15 +46,21 @@ def _case(table: str, condition: str, columns: Iterable[str]) -> str:
     )
 
 
-def _least(table: str, prefix: str, tie: str) -> str:
+def _moment(table: str, prefix: str) -> str:
+    """What orders points, so that a summary is the same in whatever order they came."""
+    return f"({table}.{prefix}_step, {table}.{prefix}_timestamp, coalesce({table}.{prefix}_value, {_LEAST}))"
+
+
+def _least(table: str, prefix: str, *ties: str) -> str:
+    ours, theirs = (", ".join(f"{side}.{tie}" for tie in ties) for side in ("excluded", table))
     return (
         f"{table}.{prefix}_value IS NULL OR excluded.{prefix}_value < {table}.{prefix}_value"
-        f" OR (excluded.{prefix}_value = {table}.{prefix}_value AND excluded.{tie} < {table}.{tie})"
+        f" OR (excluded.{prefix}_value = {table}.{prefix}_value AND ({ours}) < ({theirs}))"
     )
 
 
-def _greatest(table: str, prefix: str, tie: str) -> str:
-    return _least(table, prefix, tie).replace(
+def _greatest(table: str, prefix: str, *ties: str) -> str:
+    return _least(table, prefix, *ties).replace(
         f"excluded.{prefix}_value < {table}.{prefix}_value", f"excluded.{prefix}_value > {table}.{prefix}_value"
     )
 
@@ -93,7 +99,7 @@ _UPSERT_SUMMARY = (
     + ", "
     + _case(
         "metrics",
-        "(excluded.first_step, excluded.first_timestamp) < (metrics.first_step, metrics.first_timestamp)",
+        f"{_moment('excluded', 'first')} < {_moment('metrics', 'first')}",
         ("first_value", "first_step", "first_timestamp"),
     )
 )
@@ -120,22 +126,26 @@ _UPSERT_BLOCK = (
     " ON CONFLICT (run, key, block) DO UPDATE SET "
     + _case(
         "metric_blocks",
-        "(excluded.first_step, excluded.first_timestamp) < (metric_blocks.first_step, metric_blocks.first_timestamp)",
+        f"{_moment('excluded', 'first')} < {_moment('metric_blocks', 'first')}",
         ("first_step", "first_timestamp", "first_value"),
     )
     + ", "
     + _case(
         "metric_blocks",
-        "(excluded.last_step, excluded.last_timestamp) >= (metric_blocks.last_step, metric_blocks.last_timestamp)",
+        f"{_moment('excluded', 'last')} >= {_moment('metric_blocks', 'last')}",
         ("last_step", "last_timestamp", "last_value"),
     )
     + ", "
     + _case(
-        "metric_blocks", _least("metric_blocks", "min", "min_timestamp"), ("min_step", "min_timestamp", "min_value")
+        "metric_blocks",
+        _least("metric_blocks", "min", "min_step", "min_timestamp"),
+        ("min_step", "min_timestamp", "min_value"),
     )
     + ", "
     + _case(
-        "metric_blocks", _greatest("metric_blocks", "max", "max_timestamp"), ("max_step", "max_timestamp", "max_value")
+        "metric_blocks",
+        _greatest("metric_blocks", "max", "max_step", "max_timestamp"),
+        ("max_step", "max_timestamp", "max_value"),
     )
 )
 
@@ -155,7 +165,10 @@ def _from_arrays(statement: str) -> str | None:
     from sqlalchemy.dialects.postgresql.base import PGDialect  # costs those nothing who have no PostgreSQL
 
     dialect, columns = PGDialect(), metadata.tables[found["table"]].c  # type: ignore[no-untyped-call]
-    arrays = ", ".join(f"%s::{columns[name].type.compile(dialect=dialect)}[]" for name in found["columns"].split(", "))
+    # An array has the type of its elements without their collation, which is the column's own.
+    types = [columns[name].type.compile(dialect=dialect).partition(" COLLATE ")[0]
+             for name in found["columns"].split(", ")]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in types)
     head = statement[: found.end()].partition(" VALUES ")[0]
     return f"{head} SELECT * FROM unnest({arrays}){statement[found.end() :]}"
 
