@@ -34,6 +34,7 @@ from millstream.operations.imports import (
     StoredRun,
 )
 from millstream.stores.contract import Store
+from millstream.tracking.outbox.place import shown
 
 _POINTS_A_REQUEST = 50_000
 _SERIES_A_REQUEST = 1_000
@@ -72,7 +73,7 @@ class Import:
         self._progress = progress
         self._home: dict[str, str] = {}  # the source's experiment ids → ours
         self._datasets: set[tuple[str, str, str]] = set()
-        self._report = Report(source.title, store.uri, artifacts.value)
+        self._report = Report(source.title, shown(store.uri), artifacts.value)
 
     def run(self) -> Report:
         """Carry it out. Raises NotSupported when the destination does not take imports; what else is raised stops the
@@ -101,7 +102,8 @@ class Import:
                 placed = self._store.execute(ImportExperiments(part)).placed
             except EndpointNotFound:
                 raise NotSupported(
-                    f"{self._store.uri} does not take imports", hint="import into a server or store of Millstream"
+                    f"{shown(self._store.uri)} does not take imports",
+                    hint="import into a server or store of Millstream",
                 ) from None
             for item, place in zip(part, placed, strict=True):
                 self._home[place.sent_id] = place.id

@@ -22,6 +22,7 @@ from millstream.operations import (
 )
 from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun
 from millstream.stores.contract import Store
+from millstream.tracking.outbox.place import shown
 
 _PAGE = 25_000
 _LISTED = 50  # said in so many words: a page of the size that we take for granted is not what every server does
@@ -40,7 +41,7 @@ class ServerSource(Source):
 
     @property
     def title(self) -> str:
-        return self._address._replace(netloc=self._address.netloc.rpartition("@")[2]).geturl()
+        return shown(self._store.uri)
 
     def open_root(self, uri: str) -> ArtifactStore:
         return open_root(uri, self._store.uri)
