@@ -51,22 +51,20 @@ class History(Struct, frozen=True):
         which they were reached.
         """
         ordered = sorted(
-            (step, timestamp, _LEAST if value != value else value, value) for value, timestamp, step in points
+            (step, timestamp, value == value, value if value == value else 0.0, value)
+            for value, timestamp, step in points
         )
-        known = [(value, step) for step, _, _, value in ordered if value == value]
+        known = [(value, step) for step, _, _, _, value in ordered if value == value]
         low = min(known, default=None)
         high = min(known, key=lambda point: (-point[0], point[1]), default=None)
         return cls(
-            last=_known(ordered[-1][3]),
-            first=_known(ordered[0][3]),
+            last=_known(ordered[-1][-1]),
+            first=_known(ordered[0][-1]),
             min=low[0] if low else None,
             max=high[0] if high else None,
             best_step_min=low[1] if low else None,
             best_step_max=high[1] if high else None,
         )
-
-
-_LEAST = float("-inf")
 
 
 def _known(value: float) -> float | None:

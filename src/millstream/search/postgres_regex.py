@@ -67,8 +67,8 @@ class _Translation:
 
     def _fail(self, what: str) -> NoReturn:
         raise SearchSyntaxError(
-            f"Invalid clause(s) in filter string: PostgreSQL cannot search for the regular expression '{self.pattern}': "
-            f"it has no {what}",
+            "Invalid clause(s) in filter string: PostgreSQL cannot search for the regular expression "
+            f"'{self.pattern}', it has no {what}",
             hint="write it without, or use LIKE",
         )
 

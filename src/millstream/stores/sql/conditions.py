@@ -1,11 +1,12 @@
-"""Conditions on the runs of one experiment, each with the index that finds the runs it holds for, where there is one."""
+"""Conditions on the runs of one experiment, each with the index that finds the runs it holds for, if there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from millstream.search.sql import FALSE, TRUE, Clause, Compiler, Side, assertion
 from millstream.search.tree import Between, Comparison, Expression, Field, In, Null, Test, fold
@@ -53,7 +54,7 @@ class Conditions:
     few: int
     _counted: int = field(default=0)
 
-    def run(self, clause: Clause) -> Sequence[Sequence[object]]:
+    def run(self, clause: Clause) -> Sequence[Row[Any]]:
         """The rows of a statement."""
         sql = clause.sql if self.compiler.dialect == "sqlite" else clause.sql.replace("?", "%s")
         return self.connection.exec_driver_sql(sql, clause.values).all()
@@ -65,7 +66,7 @@ class Conditions:
             for part in source.parts:
                 if found < up_to:
                     counting = f"SELECT count(*) FROM ({part.sql} LIMIT {up_to - found}) c"
-                    found += int(str(self.run(Clause(counting, part.values))[0][0]))
+                    found += self.run(Clause(counting, part.values))[0][0]
             source.counted, source.up_to = found, up_to
         return min(source.counted, up_to)
 

@@ -18,7 +18,7 @@ import msgspec
 
 from millstream.entities.base import Int64
 from millstream.errors import InvalidValue
-from millstream.search.sql import FALSE, Clause
+from millstream.search.sql import FALSE, Clause, every
 
 VALUE, NAN, MISSING = range(3)
 # What a row is ordered by under one key: which of the three it is, and the value (0 where there is none).
@@ -75,10 +75,9 @@ class Sorted:
         values += self.origin.values
         for join in joins:
             values += join.values
-        if self.conditions:
-            sql += " WHERE " + " AND ".join(condition.sql for condition in self.conditions)
-            for condition in self.conditions:
-                values += condition.values
+        condition = every(self.conditions)
+        sql += f" WHERE {condition.sql}"
+        values += condition.values
         beyond = self._beyond()
         where = f" WHERE {beyond.sql}" if beyond is not None else ""
         values += beyond.values if beyond is not None else ()

@@ -2,8 +2,8 @@
 
 Three ways lead to a page, and which is cheap depends on how many runs pass which condition:
 
-- *from a source*: all runs that one condition selects, found by its own index; the other conditions are tested, and what
-  is left is sorted. Cheap when the condition selects few. The whole experiment is a source, too.
+- *from a source*: all runs that one condition selects, found by its own index; the other conditions are tested, and
+  what is left is sorted. Cheap when the condition selects few. The whole experiment is a source, too.
 - *along an index*: in the order that is asked for, each run tested, until the page is full. Cheap when many runs pass.
 - *by groups*: where many runs have one value in the order, the value becomes a condition and the next key the order.
 
@@ -25,6 +25,8 @@ from millstream.stores.sql.schema import HEAD
 # Microseconds to test a run along an index, and to fetch, test and sort one from a source, on a warm SQLite of 1.4 GB.
 WALK_COST = 2.5
 DRIVE_COST = 5.0
+# From so many runs on, joining whole tables costs PostgreSQL less than looking up each.
+WORTH_JOINING = 50_000
 
 Row: TypeAlias = tuple[int, States]
 
@@ -45,12 +47,16 @@ class Walk:
 
 @dataclass(frozen=True)
 class SortKey:
-    """A key of the order, and the index that is in its order, where there is one."""
+    """A key of the order, and the index that is in its order, where there is one.
+
+    No run has a value of an ``unused`` key, and no two have the same of a ``unique`` one.
+    """
 
     field: Field
     key: Key
     walk: Walk | None = None
     unique: bool = False
+    unused: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,9 @@ class Planner:
         few = self._smallest(terms, self._limits.few)
         if few is not None:
             return self._from(few, terms, keys, after, limit)
+        if keys[0].unused:
+            found = self._find(terms, keys[1:], after[1:] if after else None, limit, budget)
+            return [(run, (NO_VALUE, *states)) for run, states in found]
         walk = keys[0].walk
         if walk is None:
             source = self._smallest(terms, 1 << 62)
@@ -157,7 +166,11 @@ class Planner:
         if not source.parts:
             return []
         found = source.clause
-        origin = Clause(f"({found.sql}) f {self._join} runs r ON r.id = f.run", found.values)
+        # PostgreSQL knows the values of all keys together, and little of those of one key. It is told how many there
+        # are, so that it looks up the rest for each instead of joining whole tables; rounded, so that statements recur.
+        told = self._join == "JOIN" and source.counted < WORTH_JOINING
+        most = f" LIMIT {1 << source.counted.bit_length()}" if told else ""
+        origin = Clause(f"({found.sql}{most}) f {self._join} runs r ON r.id = f.run", found.values)
         tests = [term.condition("f.run") for term in terms if term.source is not source or not source.exact]
         return self._sorted(origin, tests, [sort.key for sort in keys], after, limit)
 
@@ -166,7 +179,7 @@ class Planner:
     ) -> list[Row]:
         conditions = [test for test in (*tests, *self._shown) if test is not TRUE]
         statement = Sorted("r.id", origin, conditions, keys, after, limit).statement()
-        return [(int(str(row[0])), read_states(row, keys)) for row in self._conditions.run(statement)]
+        return [(row[0], read_states(row, keys)) for row in self._conditions.run(statement)]
 
     def _along(
         self,
@@ -238,8 +251,9 @@ class Planner:
             f" ORDER BY {walk.index}{key.descending()} LIMIT 1"
         )
         values = walk.where.values + begin.values
-        ends = self._conditions.run(Clause(f"SELECT {select}), {select} OFFSET {size - 1})", values + values))
-        return ends[0][0], ends[0][1]
+        ends = Clause(f"SELECT {select}), {select} OFFSET {size - 1})", values + values)
+        first, last = self._conditions.run(ends)[0]
+        return first, last
 
     def _window(
         self,

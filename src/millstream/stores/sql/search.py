@@ -52,6 +52,7 @@ from millstream.stores.sql.schema import HEAD, experiments, logged_models, runs
 from millstream.stores.sql.transaction import Transaction, executes
 
 _CHUNK = 500
+LIMITS = Limits()
 _STATUS = (
     "CASE r.status "
     + " ".join(f"WHEN {number} THEN '{RunStatus.to_string(number)}'" for number in RunStatus.all_status())
@@ -85,7 +86,7 @@ def find_runs(
     view: int,
     limit: int,
     page_token: str | None,
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
 ) -> Page:
     """The rows of ``runs`` of the experiments that the filter selects; ``view`` is a number of ViewType.
 
@@ -320,9 +321,7 @@ def _run_keys(orders: Sequence[Order], key_of: Callable[[str], int | None], expe
         if order.field.kind == "attribute":
             keys.append(_attribute_key(order, experiment))
         else:
-            number = key_of(order.field.key)
-            if number is not None:  # a key that nobody has used orders nothing
-                keys.append(_side_key(order, number, f"o{index}", experiment))
+            keys.append(_side_key(order, key_of(order.field.key), f"o{index}", experiment))
         if keys and keys[-1].unique:
             break
     return keys
@@ -339,8 +338,17 @@ def _attribute_key(order: Order, experiment: int) -> SortKey:
     return SortKey(order.field, key, walk, unique=name == "run_id")
 
 
-def _side_key(order: Order, number: int, alias: str, experiment: int) -> SortKey:
+def _unused_key(order: Order) -> Key:
+    """The key for what nobody has logged yet; somebody may have before the next page is asked for."""
+    if order.field.kind == "metric":
+        return Key(Clause("CAST(NULL AS DOUBLE PRECISION)"), order.ascending, present=Clause("NULL"))
+    return Key(Clause("CAST(NULL AS TEXT)"), order.ascending, text=True)
+
+
+def _side_key(order: Order, number: int | None, alias: str, experiment: int) -> SortKey:
     of = order.field
+    if number is None:
+        return SortKey(of, _unused_key(order), unused=True)
     table = _SIDES[of.kind]
     join = Clause(f"LEFT JOIN {table} {alias} ON {alias}.run = r.id AND {alias}.key = ?", (number,))
     where = Clause("x.experiment_id = ? AND x.key = ?", (experiment, number))

@@ -11,12 +11,13 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, select
 
-from millstream.entities import RunStatus
+from millstream.entities import RunStatus, ViewType
 from millstream.operations import OWNER
 from millstream.search.evaluate import History, Record
 from millstream.search.tree import Field, Order
 from millstream.stores.sql.database import Database
 from millstream.stores.sql.keys import Keys
+from millstream.stores.sql.planner import Limits
 from millstream.stores.sql.schema import (
     dataset_inputs,
     datasets,
@@ -28,6 +29,7 @@ from millstream.stores.sql.schema import (
     run_tags,
     runs,
 )
+from millstream.stores.sql.search import LIMITS, find_runs
 from millstream.stores.sql.transaction import Transaction
 from tests.unit.search.trees import FUNCTIONS, KEYS
 
@@ -84,7 +86,9 @@ def _enter(
         insert(runs).values(experiment_id=experiment, deleted_time=deleted_time, **attributes)
     ).inserted_primary_key[0]  # type: ignore[index]
     for name, history in record.metrics.items():
-        assert isinstance(history, History)
+        if not isinstance(history, History):
+            assert isinstance(history, float)
+            history = History.of([(history, 0, 0)])
         connection.execute(
             insert(metrics).values(
                 run=run,
@@ -113,6 +117,29 @@ def _enter(
                 insert(datasets).values(source_type="", source="", **identity)
             ).inserted_primary_key[0]  # type: ignore[index]
         connection.execute(insert(dataset_inputs).values(run=run, dataset=found, context=used["context"]))
+
+
+def found_by(
+    work: Transaction,
+    experiments: list[int],
+    filter: str | None,
+    order_by: list[str],
+    *,
+    page: int = 1000,
+    limits: Limits = LIMITS,
+    view: int = ViewType.ACTIVE_ONLY,
+) -> list[str]:
+    """The ids of the runs that a search finds, read page by page."""
+    found: list[str] = []
+    token = None
+    while True:
+        answer = find_runs(work, map(str, experiments), filter, order_by, view, page, token, limits)
+        assert len(answer.rows) <= page
+        found += [row.run_id for row in answer.rows]
+        token = answer.token
+        if token is None:
+            return found
+        assert len(answer.rows) == page
 
 
 def distinct(records: list[Record]) -> list[Record]:
