@@ -25,6 +25,7 @@ from typing import Any
 from tests.servers import ceph, mlflow, postgres
 
 SESSION = "MILLSTREAM_TEST_SESSION"  # the folder of this session: facts about its servers
+_PREFIX = "millstream-tests-"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -50,7 +51,11 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[dict[str, str]]]] = {
 
 def begin() -> None:
     """Opens a session; in the main process, before any worker starts."""
-    os.environ[SESSION] = tempfile.mkdtemp(prefix="millstream-tests-")
+    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/owner"):
+        with contextlib.suppress(OSError, ValueError):
+            if not _alive(int(old.read_text())) and not any(old.parent.glob("*.keeper")):
+                shutil.rmtree(old.parent, ignore_errors=True)
+    os.environ[SESSION] = tempfile.mkdtemp(prefix=_PREFIX)
     Path(os.environ[SESSION], "owner").write_text(str(os.getpid()))
 
 
