@@ -6,7 +6,8 @@ file to a URL parser, an object store and a disk. What passes here is then confi
 :mod:`millstream.artifacts.local`): the check is the first wall, not the only one.
 
 Spaces, letters of any script and ``= + @ & ( ) [ ] , ! ~ ' $ % :`` are ordinary characters of names. A ``%`` is refused
-only before two hexadecimal digits, where something behind us could decode it a second time.
+only before two hexadecimal digits, where something behind us could decode it a second time; the one exception are the
+names that some of MLflow's clients give to images.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ PARTIAL = re.compile(r"\.millstream-[0-9a-f]{16,64}\.part")
 
 _NAME = r"[A-Za-z0-9_\-=+@,()\[\]!~'$& ][A-Za-z0-9_\-=+@,()\[\]!~'$& .]*"
 _ORDINARY = re.compile(rf"{_NAME}(?:/{_NAME})*")
+# What MLflow's clients from 2.11 to 2.14 call an image logged under a key. Decoding its ``%`` once more may spoil the
+# name, but cannot lead out: the only free part is the key, which holds none.
+_IMAGE_OF_MLFLOW = re.compile(
+    r"(?:[^%]+/)?images/[^%/]+%step%-?\d+%timestamp%\d+%[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:%compressed)?"
+    r"\.(?:png|webp)"
+)
 _DECODABLE = re.compile(r"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}")
 _SCHEME_OR_DRIVE = re.compile(r"[A-Za-z]:|[A-Za-z][A-Za-z0-9+.\-]*:(?:/|$)")
 _FORBIDDEN = {
@@ -58,7 +65,7 @@ def check(path: str) -> str:
         # Cc: control characters, NUL among them; Zl, Zp: line ends; Cs: halves of characters.
         if not character.isprintable() and unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs"):
             _refuse(path, f"it holds the control character U+{ord(character):04X}")
-    if decodable := _DECODABLE.search(path):
+    if (decodable := _DECODABLE.search(path)) and not _IMAGE_OF_MLFLOW.fullmatch(path):
         _refuse(path, f"'{decodable.group()}' in it could be decoded once more",
                 hint="send the name itself, decoded; a name that really holds such a sequence cannot be stored")
     if path.startswith("/"):

@@ -36,6 +36,20 @@ def test_what_leads_out_or_means_two_things_is_refused(path: str) -> None:
         assert len(caught.value.message) < 600
 
 
+_IMAGE = "images/seen%step%1%timestamp%1700000000000%4e973691-0804-4151-b01c-23dcceb9dcae"
+
+
+@pytest.mark.parametrize("path", [f"{_IMAGE}.png", f"1/r/artifacts/{_IMAGE}%compressed.webp"])
+def test_images_have_the_names_that_mlflow_gives_them(path: str) -> None:
+    assert paths.check(path) == path
+
+
+@pytest.mark.parametrize("path", [f"{_IMAGE}.png/%2e%2e/x", f"%2e%2e/{_IMAGE}.png", f"../{_IMAGE}.png", _IMAGE])
+def test_what_only_looks_like_an_image_is_refused(path: str) -> None:
+    with pytest.raises(InvalidPath):
+        paths.check(path)
+
+
 def test_the_empty_path_is_the_root_and_no_file() -> None:
     assert paths.check_folder("") == paths.check_folder(None) == ""
     with pytest.raises(InvalidPath, match="empty"):
