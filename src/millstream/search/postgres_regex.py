@@ -102,19 +102,17 @@ class _Translation:
             self.at += 1
             self.written.append(char if char == "|" else _literal(char))
 
+    def _is_repeated(self) -> bool:
+        return self.pattern.startswith(("*", "+", "?"), self.at) or bool(_REPEAT.match(self.pattern, self.at))
+
     def _assertion(self, written: str) -> None:
         # An assertion may be repeated in RE2, not here; in a group it may.
-        following = self.pattern[self.at : self.at + 1]
-        repeated = following and (following in "*+?" or _REPEAT.match(self.pattern, self.at))
-        self.written.append(f"(?:{written})" if repeated else written)
+        self.written.append(f"(?:{written})" if self._is_repeated() else written)
 
     def _repeat(self, written: str) -> None:
         # Lazy and greedy find the same texts, if not the same parts of them.
         if self.pattern.startswith("?", self.at):
             self.at += 1
-        following = self.pattern[self.at : self.at + 1]
-        if following and (following in "*+" or _REPEAT.match(self.pattern, self.at)):
-            self._fail("repetition of a repetition")
         self.written.append(written)
 
     def _braces(self) -> None:
@@ -140,7 +138,8 @@ class _Translation:
             after = self._flags(flags[1], flags[2] or "", whole=flags[3] == ")")
             if flags[3] == ")":
                 self.flags = after
-                # Flags are no atom: nothing of them is left, and nothing can repeat them.
+                if self._is_repeated():
+                    self._fail("repetition of flags")
                 return
             self.groups.append(self.flags)
             self.flags = after

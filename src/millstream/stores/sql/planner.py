@@ -251,9 +251,9 @@ class Planner:
             f" ORDER BY {walk.index}{key.descending()} LIMIT 1"
         )
         values = walk.where.values + begin.values
-        ends = Clause(f"SELECT {select}), {select} OFFSET {size - 1})", values + values)
-        first, last = self._conditions.run(ends)[0]
-        return first, last
+        ends = Clause(f"SELECT {select}) AS begins, {select} OFFSET {size - 1}) AS ends", values + values)
+        row = self._conditions.run(ends)[0]
+        return row.begins, row.ends
 
     def _window(
         self,

@@ -67,14 +67,21 @@ def enter(
             id=experiment, name=f"experiment {experiment}", artifact_location="", creation_time=0, last_update_time=0
         )
     )
+    return experiment, add(connection, experiment, records, deleted=deleted)
+
+
+def add(
+    connection: Connection, experiment: int, records: Sequence[Record], *, deleted: Sequence[int] = ()
+) -> list[Record]:
+    """Put runs into an experiment; returns the records with the ids that they have now."""
     key_of = {row.name: row.id for row in connection.execute(select(keys))}
     entered = []
     for index, record in enumerate(records):
         # Ids are in another order than the runs came in.
-        run_id = f"{experiment}:{(index * 7) % 11:02}:{index}"
+        run_id = f"{experiment}:{(index * 7) % 11:02}:{index}:{next(_numbers)}"
         entered.append(replace(record, attributes={**record.attributes, "run_id": run_id}))
         _enter(connection, experiment, entered[-1], key_of, deleted_time=1 if index in deleted else None)
-    return experiment, entered
+    return entered
 
 
 def _enter(

@@ -83,7 +83,7 @@ THREE = [
 @pytest.mark.parametrize(
     ("filter", "expected"),
     [
-        ("run_id LIKE '%:0'", ["one"]),
+        ("run_id LIKE '%:0:%'", ["one"]),
         ("status = 'FAILED'", ["two"]),
         ("status != 'FAILED' AND status NOT IN ('RUNNING')", ["one"]),
         ("status LIKE 'F%'", ["one", "two"]),
