@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from millstream.entities import DatasetSummary, Experiment, ExperimentTag
 from millstream.entities.base import Int64
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
@@ -52,7 +54,8 @@ class CreateExperiment(Operation[ExperimentCreated], frozen=True):
 class SearchExperiments(Operation[ExperimentPage], frozen=True):
     """Find experiments by filter, in an order, page by page."""
 
-    max_results: Int64 = 1000
+    # MLflow's servers ask for it, so it is sent even when it is the default.
+    max_results: Int64 = msgspec.field(default_factory=lambda: 1000)
     page_token: str | None = None
     filter: str | None = None
     order_by: list[str] = []

@@ -85,6 +85,8 @@ class Database:
             raise InvalidValue(
                 f"{uri.partition(':')[0]} needs the package {error.name}", hint="pip install 'millstream[postgres]'"
             ) from None
+        # The driver's module, for the errors that it raises by itself.
+        self.driver: Any = self.engine.dialect.loaded_dbapi
         if self.is_sqlite:
             event.listen(self.engine, "connect", self._prepare_sqlite)
             event.listen(self.engine, "begin", self._begin_sqlite)
@@ -142,7 +144,7 @@ def _explained(database: Database) -> Iterator[None]:
         yield
     except MillstreamError:
         raise
-    except sqlalchemy_errors.DBAPIError as error:
+    except (sqlalchemy_errors.DBAPIError, database.driver.Error) as error:
         raise explain(error, database) from error
     except sqlalchemy_errors.TimeoutError as error:
         raise StoreUnavailable(
@@ -150,13 +152,14 @@ def _explained(database: Database) -> Iterator[None]:
         ) from error
 
 
-def explain(error: sqlalchemy_errors.DBAPIError, database: Database) -> MillstreamError:
-    """What a driver says, as an error of ours with the next step."""
-    said = str(error.orig).strip().split("\n")[0]
+def explain(error: Exception, database: Database) -> MillstreamError:
+    """What a driver says (or SQLAlchemy on its behalf), as an error of ours with the next step."""
+    cause = error.orig if isinstance(error, sqlalchemy_errors.DBAPIError) else error
+    said = str(cause).strip().split("\n")[0]
     name = database.url.render_as_string(hide_password=True)
-    if isinstance(error, sqlalchemy_errors.DataError):
+    if isinstance(cause, database.driver.DataError):
         return InvalidValue(f"the database cannot keep a value of this request: {said}")
-    if isinstance(error, sqlalchemy_errors.IntegrityError):
+    if isinstance(cause, database.driver.IntegrityError):
         return Conflict(f"another change came first: {said}", hint="read again, then try again")
     hints = {
         "full": "free some space on its disk; what was logged waits in the outbox, `millstream sync` ships it",
@@ -170,6 +173,6 @@ def explain(error: sqlalchemy_errors.DBAPIError, database: Database) -> Millstre
     for word, hint in hints.items():
         if word in said.lower():
             return StoreUnavailable(f"the database {name} cannot be used: {said}", hint=hint)
-    if isinstance(error, sqlalchemy_errors.OperationalError | sqlalchemy_errors.InterfaceError):
+    if isinstance(cause, (database.driver.OperationalError, database.driver.InterfaceError)):
         return StoreUnavailable(f"the database {name} cannot be used: {said}", hint="check that it runs and lets us in")
     return MillstreamError(f"the database refused a statement: {said}")

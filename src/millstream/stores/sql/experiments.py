@@ -31,7 +31,7 @@ from millstream.operations.limits import (
     check_key,
     check_text,
 )
-from millstream.stores.sql.points import many
+from millstream.stores.sql.driver import many
 from millstream.stores.sql.schema import (
     dataset_input_tags,
     dataset_inputs,

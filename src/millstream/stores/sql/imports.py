@@ -35,9 +35,10 @@ from millstream.operations.imports import (
     series_digest,
 )
 from millstream.operations.limits import check_run_id
+from millstream.stores.sql.driver import many
 from millstream.stores.sql.experiments import check_name
 from millstream.stores.sql.logged_models import load_models
-from millstream.stores.sql.points import Point, many, write_summed
+from millstream.stores.sql.points import Point, write_summed
 from millstream.stores.sql.records import find_rows, load_runs
 from millstream.stores.sql.schema import (
     BLOCK_STEPS,

@@ -19,8 +19,8 @@ from millstream.operations.limits import (
     KEY_LENGTH,
     check_text,
 )
+from millstream.stores.sql.driver import many
 from millstream.stores.sql.logging import log_one
-from millstream.stores.sql.points import many
 from millstream.stores.sql.schema import dataset_inputs, datasets, run_tags
 from millstream.stores.sql.transaction import Transaction, executes, find_run
 

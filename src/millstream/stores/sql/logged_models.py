@@ -34,7 +34,7 @@ from millstream.operations import (
     SetLoggedModelTags,
 )
 from millstream.operations.limits import PARAM_LENGTH, TAG_LENGTH, check_key, check_text
-from millstream.stores.sql.points import many
+from millstream.stores.sql.driver import many
 from millstream.stores.sql.schema import (
     logged_model_metrics,
     logged_model_params,

@@ -25,8 +25,9 @@ from millstream.operations.limits import (
     check_text,
     check_timestamp,
 )
-from millstream.stores.sql.points import Point, many, write_points
-from millstream.stores.sql.schema import params, runs
+from millstream.stores.sql.driver import fetch, many, marks
+from millstream.stores.sql.points import Point, write_points
+from millstream.stores.sql.schema import params
 from millstream.stores.sql.transaction import Transaction, deleted_run, executes, no_run
 
 LoggingOperation = LogMetric | LogParam | SetTag | LogBatch
@@ -148,14 +149,14 @@ def _find_runs(transaction: Transaction, run_ids: set[str], *, lock: bool) -> di
     PostgreSQL would otherwise let two clients log one parameter with two values at the same moment."""
     wanted = sorted(run_ids)
     found: dict[str, tuple[int, int, int | None]] = {}
+    connection = transaction.connection
+    locked = " ORDER BY id FOR NO KEY UPDATE" if lock and connection.dialect.name != "sqlite" else ""
     for start in range(0, len(wanted), _CHUNK):
-        query = select(runs.c.run_id, runs.c.id, runs.c.experiment_id, runs.c.deleted_time).where(
-            runs.c.run_id.in_(wanted[start : start + _CHUNK])
+        chunk = wanted[start : start + _CHUNK]
+        query = (
+            f"SELECT run_id, id, experiment_id, deleted_time FROM runs WHERE run_id IN ({marks(len(chunk))}){locked}"
         )
-        if lock:
-            query = query.order_by(runs.c.id).with_for_update(key_share=True)
-        for run_id, number, experiment_id, deleted in transaction.connection.execute(query):
-            found[run_id] = (number, experiment_id, deleted)
+        found.update({row[0]: row[1:] for row in fetch(connection, query, chunk)})
     return found
 
 

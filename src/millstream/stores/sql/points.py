@@ -6,14 +6,13 @@ Everything written here is idempotent: a point sent twice leaves the tables as a
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from millstream.stores.sql.schema import BLOCK_STEPS, metadata
+from millstream.stores.sql.driver import Row, many
+from millstream.stores.sql.schema import BLOCK_STEPS
 
 # A summary's NULL value stands for NaN; beside a point of the same step and time it counts as the smallest.
 _LEAST = "-1.7976931348623157e308"
@@ -149,41 +148,6 @@ _UPSERT_BLOCK = (
     )
 )
 
-_Row = tuple[object, ...]
-
-
-_PLAIN_INSERT = re.compile(r"INSERT INTO (?P<table>\w+) \((?P<columns>[^)]*)\) VALUES \(\?(?:, \?)*\)")
-
-
-@cache
-def _from_arrays(statement: str) -> str | None:
-    """A plain INSERT that takes its rows as one array a column: PostgreSQL reads thousands of rows in one round of its
-    protocol that way. None for a statement that is not plain."""
-    found = _PLAIN_INSERT.match(statement)
-    if found is None:
-        return None
-    from sqlalchemy.dialects.postgresql.base import PGDialect  # costs those nothing who have no PostgreSQL
-
-    dialect, columns = PGDialect(), metadata.tables[found["table"]].c  # type: ignore[no-untyped-call]
-    # An array has the type of its elements without their collation, which is the column's own.
-    types = [columns[name].type.compile(dialect=dialect).partition(" COLLATE ")[0]
-             for name in found["columns"].split(", ")]
-    arrays = ", ".join(f"%s::{kind}[]" for kind in types)
-    head = statement[: found.end()].partition(" VALUES ")[0]
-    return f"{head} SELECT * FROM unnest({arrays}){statement[found.end() :]}"
-
-
-def many(connection: Connection, statement: str, rows: Sequence[_Row]) -> None:
-    """Run a statement, written with ``?``, once a row, past the compiler: this is the hot path."""
-    if not rows:
-        return
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement, list(rows))
-    elif len(rows) > 1 and (whole := _from_arrays(statement)):
-        connection.exec_driver_sql(whole, tuple(list(column) for column in zip(*rows, strict=True)))
-    else:
-        connection.exec_driver_sql(statement.replace("?", "%s"), list(rows))
-
 
 def _stored(value: float) -> float | None:
     return None if math.isnan(value) else value
@@ -204,7 +168,7 @@ def _extremes(points: list[Point]) -> tuple[Point | None, Point | None]:
     )
 
 
-def _summary(points: list[Point]) -> _Row:
+def _summary(points: list[Point]) -> Row:
     last = points[0] if len(points) == 1 else max(points, key=_order)
     first = points[0] if len(points) == 1 else min(points, key=_order)
     least, greatest = _extremes(points)
@@ -228,7 +192,7 @@ def _summary(points: list[Point]) -> _Row:
     )
 
 
-def _block(points: list[Point]) -> _Row:
+def _block(points: list[Point]) -> Row:
     first, last = min(points, key=_order), max(points, key=_order)
     least, greatest = _extremes(points)
     return (
@@ -259,7 +223,7 @@ def write_points(connection: Connection, points: list[Point]) -> None:
         by_metric.setdefault((point.run, point.key), []).append(point)
         if point.step >= BLOCK_STEPS:
             by_block.setdefault((point.run, point.key, point.step // BLOCK_STEPS), []).append(point)
-    rows: list[_Row] = [
+    rows: list[Row] = [
         (run, key, step, timestamp, 0.0, 1) if value != value else (run, key, step, timestamp, value, 0)
         for run, key, _, step, timestamp, value, *_ in sorted(points, key=lambda point: point[:2])
     ]
@@ -272,7 +236,7 @@ def write_points(connection: Connection, points: list[Point]) -> None:
 
 
 def write_summed(
-    connection: Connection, rows: list[_Row], of_metrics: list[list[Point]], of_blocks: list[list[Point]]
+    connection: Connection, rows: list[Row], of_metrics: list[list[Point]], of_blocks: list[list[Point]]
 ) -> None:
     """Write points as rows of ``metric_points``, and the summaries of their metrics and blocks.
 

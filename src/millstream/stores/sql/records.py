@@ -25,6 +25,7 @@ from millstream.entities import (
     RunStatus,
     RunTag,
 )
+from millstream.stores.sql.driver import fetch
 from millstream.stores.sql.schema import (
     dataset_input_tags,
     dataset_inputs,
@@ -106,12 +107,7 @@ def _rows(
     thousands. The numbers are our own, so they may stand in the text."""
     keys = "" if wanted is None else f" AND key IN ({', '.join(map(str, wanted))})"
     runs_ = ", ".join(map(str, numbers))
-    result = transaction.connection.exec_driver_sql(
-        f"SELECT {columns} FROM {table.name} WHERE run IN ({runs_}){keys}{more}"
-    )
-    with result:
-        found: Sequence[Any] = result.cursor.fetchall()
-    return found
+    return fetch(transaction.connection, f"SELECT {columns} FROM {table.name} WHERE run IN ({runs_}){keys}{more}")
 
 
 def _metrics(transaction: Transaction, numbers: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[Metric]]:

@@ -25,8 +25,8 @@ from millstream.operations import (
     UpdateRun,
 )
 from millstream.operations.limits import RUN_NAME_LENGTH, check_text
+from millstream.stores.sql.driver import many
 from millstream.stores.sql.logging import RUN_NAME_TAG, UPSERT_TAG, checked_tags, log_one
-from millstream.stores.sql.points import many
 from millstream.stores.sql.records import find_rows, load_runs, run_info
 from millstream.stores.sql.schema import (
     dataset_inputs,

@@ -131,7 +131,7 @@ class SqlStore(Store):
         try:
             with transaction.connection.begin_nested():
                 return Outcome(EXECUTORS[type(queued.operation)](transaction, queued.operation), None)
-        except DBAPIError as error:
+        except (DBAPIError, self._database.driver.Error) as error:
             transaction.entered = before
             return Outcome(None, explain(error, self._database))
         except MillstreamError as error:
