@@ -30,7 +30,8 @@ _ORDINARY = re.compile(rf"{_NAME}(?:/{_NAME})*")
 # name, but cannot lead out: the only free part is the key, which holds none.
 _IMAGE_OF_MLFLOW = re.compile(
     r"(?:[^%]+/)?images/[^%/]+%step%-?\d+%timestamp%\d+%[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:%compressed)?"
-    r"\.(?:png|webp)"
+    r"\.(?:png|webp)",
+    re.IGNORECASE,  # of what looks like an escape, some clients make capitals on the way
 )
 _DECODABLE = re.compile(r"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}")
 _SCHEME_OR_DRIVE = re.compile(r"[A-Za-z]:|[A-Za-z][A-Za-z0-9+.\-]*:(?:/|$)")
