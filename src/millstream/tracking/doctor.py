@@ -14,7 +14,7 @@ from millstream.settings import SETTINGS
 from millstream.tracking import stores
 
 _LIBRARIES = (
-    "alembic", "msgspec", "numpy", "obstore", "pandas", "psycopg", "pyarrow", "scikit-learn", "sqlalchemy", "starlette",
+    "alembic", "msgspec", "numpy", "obstore", "pandas", "psycopg", "pyarrow", "scikit-learn", "sqlalchemy",
     "urllib3", "uvicorn",
 )
 _MASK = "***"
