@@ -361,8 +361,15 @@ _connections: dict[str, http.client.HTTPConnection] = {}
 def ask(address: str, method: str, call: str, body: bytes | None) -> Any:
     """One request on a connection that is kept; raises RuntimeError for anything but 200."""
     connection = _connections.setdefault(address, http.client.HTTPConnection(urlsplit(address).netloc, timeout=600))
-    connection.request(method, f"/api/2.0/mlflow/{call}", body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
+    for attempt in range(2):
+        try:
+            connection.request(method, f"/api/2.0/mlflow/{call}", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            break
+        except http.client.RemoteDisconnected:  # a server closes what has been idle while tables were filled
+            connection.close()
+            if attempt:
+                raise
     content = answer.read()
     if answer.status != 200:
         raise RuntimeError(f"{call}: {answer.status} {content[:300]!r}")

@@ -211,7 +211,7 @@ def test_what_was_logged_since_comes_with_the_next_import(tmp_path: Path) -> Non
 
 def test_what_differs_is_named_and_kept_unless_told_otherwise(tmp_path: Path) -> None:
     source = made("database of 3.17", tmp_path)
-    imported(source.uri, "ours", cwd=tmp_path)
+    files = counts(imported(source.uri, "ours", cwd=tmp_path))["artifacts"]
     rich = source.ids["rich"]
     with sqlite3.connect(tmp_path / "ours" / "millstream.db") as ours:
         ours.execute("UPDATE runs SET user_id = 'ours' WHERE run_id = ?", (rich,))
@@ -228,7 +228,7 @@ def test_what_differs_is_named_and_kept_unless_told_otherwise(tmp_path: Path) ->
         f"run {rich}: the tag 'batch' is 'tag 🚀' in the source and 'ours' here",
     ]
     assert counts(report)["runs"] == counts(report, "source")["runs"] - 1
-    assert counts(report)["checksums"] == 8, "the damaged file was fetched again"
+    assert counts(report)["checksums"] == files, "the damaged file was fetched again"
 
     shown = millstream("import", "mlflow", source.uri, "--tracking-uri", "ours", cwd=tmp_path)
     assert shown.returncode == 1
@@ -258,7 +258,7 @@ def test_files_may_be_left_where_they_lie_or_left_out(tmp_path: Path) -> None:
     for how in ("link", "none"):
         report = imported(source.uri, how, "--artifacts", how, cwd=tmp_path)
         assert counts(report)["checksums"] == 0
-        assert counts(report)["artifacts"] == (8 if how == "link" else 0)
+        assert counts(report)["artifacts"] == (counts(report, "source")["artifacts"] if how == "link" else 0)
         with sqlite3.connect(tmp_path / how / "millstream.db") as ours:
             roots = dict(ours.execute("SELECT run_id, artifact_uri FROM runs"))
             places = [row[0] for row in ours.execute("SELECT artifact_location FROM experiments")]
