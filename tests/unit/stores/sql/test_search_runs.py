@@ -114,6 +114,9 @@ THREE = [
         ("metrics.a > 0 OR params.nobody = 'x'", ["one"]),
         ("metrics.nobody IS NULL AND params.a IS NOT NULL", ["one", "two", "three"]),
         ("NOT metrics.nobody = 1", []),
+        # One side of an AND selects what the other does not.
+        ("NOT (params.a != 'cnn' OR metrics.a != 9)", []),
+        ("params.a = 'CNN' OR (params.a = 'cnn' AND metrics.a = 9)", ["two"]),
     ],
 )
 @pytest.mark.parametrize("limits", WAYS[:2])
