@@ -115,8 +115,8 @@ THREE = [
         ("metrics.nobody IS NULL AND params.a IS NOT NULL", ["one", "two", "three"]),
         ("NOT metrics.nobody = 1", []),
         # One side of an AND selects what the other does not.
-        ("NOT (params.a != 'cnn' OR metrics.a != 9)", []),
-        ("params.a = 'CNN' OR (params.a = 'cnn' AND metrics.a = 9)", ["two"]),
+        ("NOT (params.a != 'CNN' OR metrics.a != 0.25)", []),
+        ("params.a = 'CNN' OR (params.a = 'CNN' AND metrics.a = 0.25)", ["two"]),
     ],
 )
 @pytest.mark.parametrize("limits", WAYS[:2])
