@@ -6,7 +6,8 @@
     │   ├── LimitExceeded
     │   ├── SearchSyntaxError
     │   ├── InvalidPath
-    │   └── ParameterChanged
+    │   ├── ParameterChanged
+    │   └── BadModel                  a folder that is no model, or none of the asked flavor
     ├── BadRequest                    (BAD_REQUEST, 400)
     │   └── TooSlow                   (BAD_REQUEST, 408)
     ├── NotFound                      (RESOURCE_DOES_NOT_EXIST, 404), also a LookupError
@@ -22,12 +23,14 @@
     ├── InvalidState                  (INVALID_STATE, 500)
     ├── Unauthenticated               (UNAUTHENTICATED, 401)
     ├── PermissionDenied              (PERMISSION_DENIED, 403)
+    │   └── UntrustedModel            a file that would run code when it is loaded, from a place that is not trusted
     ├── TooLarge                      (INVALID_PARAMETER_VALUE, 413)
     ├── TooManyRequests               (REQUEST_LIMIT_EXCEEDED, 429)
     ├── NotSupported                  (NOT_IMPLEMENTED, 501)
     ├── StoreUnavailable              (TEMPORARILY_UNAVAILABLE, 503)
     │   └── Unreachable               a server that does not answer, seen from the client
     └── IntegrityError                (DATA_LOSS, 500), a checksum that does not match
+        └── CorruptModel              a file of a model that is not what was saved
 
 The codes and statuses are those of MLflow's REST protocol, so a client of either makes the same decision. An error
 crosses the wire as ``{"error_code", "message"}`` plus the class name and the hint, and becomes the same class again
@@ -201,6 +204,10 @@ class ParameterChanged(InvalidValue):
     """A parameter that was already logged with another value."""
 
 
+class BadModel(InvalidValue):
+    """A folder that holds no model, or none that can be loaded in the way that was asked."""
+
+
 class BadRequest(MillstreamError):
     """A request that is not even well-formed: broken JSON, a foreign host, the wrong content type."""
 
@@ -282,6 +289,10 @@ class PermissionDenied(MillstreamError):
     error_code = "PERMISSION_DENIED"
 
 
+class UntrustedModel(PermissionDenied):
+    """A file of a model that would run code when it is loaded, and comes from a place that is not trusted."""
+
+
 class TooLarge(MillstreamError):
     """A request body beyond the limit of its route."""
 
@@ -315,6 +326,10 @@ class IntegrityError(MillstreamError):
     """Bytes that do not match their checksum."""
 
     error_code = "DATA_LOSS"
+
+
+class CorruptModel(IntegrityError):
+    """A file of a model is missing, or is not what was saved."""
 
 
 def _tree(root: type[MillstreamError]) -> dict[str, type[MillstreamError]]:

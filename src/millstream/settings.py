@@ -154,6 +154,12 @@ MULTIPART_DOWNLOAD_CHUNK_SIZE = _setting("MULTIPART_DOWNLOAD_CHUNK_SIZE", int, 1
 TRANSFER_THREADS = _setting("TRANSFER_THREADS", int, 4, "parts and files that move at the same time", OURS)
 PRESIGNED_DOWNLOAD_URL_TTL_SECONDS = _setting("PRESIGNED_DOWNLOAD_URL_TTL_SECONDS", int, 300, "how long a presigned address stays valid")
 
+# Models
+ALLOW_PICKLE_DESERIALIZATION = _setting("ALLOW_PICKLE_DESERIALIZATION", _boolean, None, "load files of models that run code when they are loaded (pickles): true for any model, false for none; unless set, for those that this user saved and those of trusted stores")
+TRUSTED_STORES = _setting("TRUSTED_STORES", str, None, "comma-separated tracking and registry URIs whose models may be unpickled; unless set, those in use", OURS)
+SKOPS_TRUSTED_TYPES = _setting("SKOPS_TRUSTED_TYPES", str, None, "comma-separated types that models in the format skops may load from anywhere", OURS)
+KEY_FILE = _setting("KEY_FILE", str, None, "the file with this user's key, by which his own models are recognised; made when it is first needed", OURS)
+
 # Calls to addresses that others chose
 ALLOW_PRIVATE_ADDRESSES = _setting("ALLOW_PRIVATE_ADDRESSES", _boolean, False, "let URLs of datasets and webhooks lead to loopback and private addresses", OURS)
 

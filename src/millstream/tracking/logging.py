@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from millstream.entities import DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput
 from millstream.errors import InvalidValue
-from millstream.operations import DeleteTag, LogInputs, LogOutputs
+from millstream.operations import DeleteTag, LogInputs
 from millstream.tracking import recorder, stores
 from millstream.tracking.active import active_model_id, local
 from millstream.tracking.checks import number, sound_keys
@@ -66,8 +66,9 @@ def log_metric(
         if type(value) is not float:
             value = number(value, key)
         step = step or 0
-        keeper.metric(key, value, next_time(keeper.times, (key,), step), step)
-        return None
+        if step not in keeper.made_at:
+            keeper.metric(key, value, next_time(keeper.times, (key,), step), step)
+            return None
     return log_metrics({key: value}, step, synchronous, run_id, timestamp, model_id, dataset)
 
 
@@ -175,7 +176,7 @@ def log_outputs(models: list[LoggedModelOutput] | None = None) -> None:
     """Note models that the active run has made, each at a step."""
     keeper = recorder_of()
     if models:
-        keeper.store.execute(LogOutputs(keeper.run_id, list(models)))
+        keeper.log_outputs(models)
 
 
 def delete_metric(run_id: str, key: str | None = None, from_step: int | None = None) -> int:

@@ -15,13 +15,14 @@ from millstream.entities import (
     DatasetInput,
     LifecycleStage,
     LoggedModelInput,
+    LoggedModelOutput,
     Metric,
     Param,
     Run,
     RunTag,
 )
 from millstream.errors import InvalidValue, MillstreamError, ParameterChanged, StoreUnavailable
-from millstream.operations import GetLoggedModel, GetRun, LogInputs, UpdateRun
+from millstream.operations import GetLoggedModel, GetRun, LogInputs, LogOutputs, UpdateRun
 from millstream.operations.limits import check_run_id
 from millstream.tracking import checks
 from millstream.tracking.batches import in_batches
@@ -45,12 +46,13 @@ class Recorder:
 
     ``params`` holds the parameters that the run is known to have: one that comes again with another value is refused
     at the call, not when it is sent. ``buffered`` says whether entries go through the outbox unless a call asks for the
-    store. Any number of threads may use a recorder.
+    store. ``made_at`` maps steps to the ids of the models that the run has made at them: what is logged at such a step
+    is measured on the model too. Any number of threads may use a recorder.
     """
 
     __slots__ = (
-        "_inputs", "_unsent_inputs", "buffered", "experiment_id", "lock", "log", "metric", "params", "run_id", "times",
-        "uri",
+        "_inputs", "_unsent_inputs", "buffered", "experiment_id", "lock", "log", "made_at", "metric", "params", "run_id",
+        "times", "uri",
     )
 
     def __init__(self, uri: str, run: Run) -> None:
@@ -67,6 +69,9 @@ class Recorder:
         self.log: RunLog = outbox.run_log(store(uri), self.run_id, experiment_id=self.experiment_id)
         self.metric = self.log.metric
         self.lock = threading.Lock()
+        self.made_at: dict[int, list[str]] = {}
+        for made in run.outputs.model_outputs:
+            self.made_at.setdefault(made.step, []).append(made.model_id)
         self._unsent_inputs: list[LogInputs] = []
         self._inputs: set[tuple[str, ...]] = {  # model ids, and names with digests of datasets
             *((used.model_id,) for used in run.inputs.model_inputs),
@@ -95,11 +100,13 @@ class Recorder:
         name, digest = (dataset.name, dataset.digest) if dataset is not None else (None, None)
         if model_id is not None or dataset is not None:
             self._note_inputs(model_id, dataset)
+        measured: Sequence[str | None] = [model_id] if model_id is not None else self.made_at.get(step, [None])
         if not directly:
-            self.log.metrics(sound, timestamp, step, model_id, name, digest)
+            for one in measured:
+                self.log.metrics(sound, timestamp, step, one, name, digest)
             return
         self.write(metrics=[
-            Metric(key, value, timestamp, step, model_id, name, digest) for key, value in sound.items()
+            Metric(key, value, timestamp, step, one, name, digest) for one in measured for key, value in sound.items()
         ])
 
     def log_params(self, values: Mapping[str, Any], *, directly: bool = False) -> None:
@@ -144,6 +151,22 @@ class Recorder:
         self.flush()
         for batch in in_batches(self.run_id, metrics, params, tags):
             self.store.execute(batch)
+
+    def log_outputs(self, models: Sequence[LoggedModelOutput]) -> None:
+        """Enter models that the run has made, each at a step; the last metrics of that step were measured on them."""
+        self.store.execute(LogOutputs(self.run_id, list(models)))
+        self.flush()
+        last = self.store.execute(GetRun(self.run_id)).run.data.metric_list
+        with self.lock:
+            for made in models:
+                self._inputs.add((made.model_id,))
+                known = self.made_at.setdefault(made.step, [])
+                if made.model_id not in known:
+                    known.append(made.model_id)
+        self.write(metrics=[
+            Metric(point.key, point.value, point.timestamp, point.step, made.model_id)
+            for made in models for point in last if point.step == made.step
+        ])
 
     def end(self, status: str, end_time: int) -> None:
         """Note the end of the run, behind everything that was logged before."""

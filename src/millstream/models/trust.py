@@ -1,0 +1,47 @@
+"""Which folders of models may run code when they are loaded.
+
+A pickle runs whatever it says. So the gate (:mod:`millstream.models.pickles`) asks here: a model that this user saved
+(its manifest carries his seal) may, one that was fetched from a store that is trusted may, any may when the setting
+ALLOW_PICKLE_DESERIALIZATION is true, and none when it is false.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from millstream import settings
+from millstream.errors import UntrustedModel
+from millstream.models import manifest, mlmodel
+
+_vouched: set[Path] = set()
+_lock = threading.Lock()
+
+
+def vouch(folder: Path) -> None:
+    """Note that ``folder`` of this process holds what a trusted store gave."""
+    with _lock:
+        _vouched.add(folder.resolve())
+
+
+def check(path: Path) -> None:
+    """Raises UntrustedModel unless ``path``, a file or folder of a model, may run code when it is loaded."""
+    allowed = settings.ALLOW_PICKLE_DESERIALIZATION.get()
+    if allowed:
+        return
+    if allowed is None:
+        path = path.resolve()
+        for folder in (path, *path.parents):
+            if folder in _vouched:
+                return
+            if (folder / mlmodel.FILE).is_file() and manifest.is_own(folder):
+                if path.is_file() and not manifest.names(folder, path):
+                    break
+                return
+        remedy = ("load it from the tracking store or registry that you use (runs:/…, models:/…), or, if you know who made it: "
+                  "millstream models seal FOLDER, or set MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION=true")
+    else:
+        remedy = f"ask for the model in a format without code, or unset {settings.ALLOW_PICKLE_DESERIALIZATION.variables[0]}"
+    raise UntrustedModel(
+        f"{path} runs code of its maker when it is loaded, and nothing says that its maker is trusted", hint=remedy
+    )
