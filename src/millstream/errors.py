@@ -9,7 +9,9 @@
     │   ├── ParameterChanged
     │   └── BadModel                  a folder that is no model, or none of the asked flavor
     ├── BadRequest                    (BAD_REQUEST, 400)
-    │   └── TooSlow                   (BAD_REQUEST, 408)
+    │   ├── TooSlow                   (BAD_REQUEST, 408)
+    │   ├── ThresholdsNotMet          an evaluated model that is not good enough
+    │   └── FunctionFailed            a metric or artifact function of the user that raised
     ├── NotFound                      (RESOURCE_DOES_NOT_EXIST, 404), also a LookupError
     │   ├── ExperimentNotFound
     │   ├── RunNotFound
@@ -218,6 +220,14 @@ class TooSlow(BadRequest):
     """A client that takes too long to send its request."""
 
     status = 408
+
+
+class ThresholdsNotMet(BadRequest):
+    """A model whose evaluation misses thresholds; the message has a line for each. MLflow: ModelValidationFailedException."""
+
+
+class FunctionFailed(BadRequest):
+    """A function that the user gave, a metric or an artifact, raised; ``__cause__`` is what it raised."""
 
 
 class NotFound(MillstreamError, LookupError):
