@@ -4,6 +4,10 @@
 # run that finds the stamp of the same content does nothing.
 set -eu
 cd "$(dirname "$0")/.."
+# A folder of wheels that the machine has for pip (a torch for processors, say) counts for uv too.
+if [ -n "${PIP_FIND_LINKS:-}" ]; then
+    export UV_FIND_LINKS="${UV_FIND_LINKS:-$(echo "$PIP_FIND_LINKS" | tr ' ' ',')}"
+fi
 name=$1 extras=$2
 
 fail() {
