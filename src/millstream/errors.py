@@ -223,7 +223,7 @@ class TooSlow(BadRequest):
 
 
 class ThresholdsNotMet(BadRequest):
-    """A model whose evaluation misses thresholds; the message has a line for each. MLflow: ModelValidationFailedException."""
+    """A model whose evaluation misses thresholds; the message has a line for each."""
 
 
 class FunctionFailed(BadRequest):
