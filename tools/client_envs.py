@@ -67,7 +67,10 @@ def make(name: str, base: Path, key: str, *installs: list[str | Path]) -> None:
         return
     print(f"making the environment {folder.name}", file=sys.stderr)
     uv = ROOT / ".venv" / "bin" / "uv"
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_COMPILE_BYTECODE": "true"}
+    # A folder of wheels that the machine has for pip (a torch for processors, say) counts for uv too.
+    if folders := environment.get("PIP_FIND_LINKS"):
+        environment.setdefault("UV_FIND_LINKS", ",".join(folders.split()))
     commands: list[list[str | Path]] = [["venv", "--quiet", "--clear", "--python", base, folder]]
     commands += [["pip", words[0], "--quiet", "--python", python, *words[1:]] for words in installs]
     for command in commands:
@@ -85,7 +88,7 @@ def make_client(version: str) -> None:
             f"mlflow {version} runs on Python {' or '.join(INTERPRETERS[version])}, and this machine has none of them",
             "install one, or leave its tests out: pytest -m 'not clients'",
         )
-    make(version, base, _key([constraint], base), ["sync", constraint])
+    make(version, base, _key([constraint], base), ["install", "-r", constraint])
 
 
 def make_compat() -> None:
