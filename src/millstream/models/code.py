@@ -58,26 +58,24 @@ def copy_code(code_paths: Iterable[str | os.PathLike[str]] | None, folder: str |
     target = Path(folder).resolve() / CODE_FOLDER
     target.mkdir(parents=True, exist_ok=True)
     for name, source in sources.items():
-        _copy(source.resolve(), target / name, source.resolve(), target.parent)
+        _copy(source.resolve(), target / name, source.resolve(), target.parent, ())
     return CODE_FOLDER
 
 
-def _copy(source: Path, target: Path, root: Path, model: Path) -> None:
-    if source.is_symlink():
-        if not source.resolve().is_relative_to(root):
-            raise InvalidPath(f"the code path {root} has a symbolic link that leads out of it: {source}",
-                              hint="copy the file there, or give its own path in code_paths")
-        if source.is_dir():
-            source = source.resolve()
-            if target.resolve().is_relative_to(source) or root.is_relative_to(source):
-                raise InvalidPath(f"the code path {root} has a symbolic link to a folder that it lies in")
+def _copy(source: Path, target: Path, root: Path, model: Path, above: tuple[Path, ...]) -> None:
+    place = source.resolve()
+    if not place.is_relative_to(root):
+        raise InvalidPath(f"the code path {root} has a symbolic link that leads out of it: {source}",
+                          hint="copy the file there, or give its own path in code_paths")
+    if place in above:
+        raise InvalidPath(f"the code path {root} has a symbolic link to a folder that it lies in: {source}")
     if source.is_dir():
-        if source == model:  # saved into a folder of its own code
+        if place == model:  # saved into a folder of its own code
             return
         target.mkdir(exist_ok=True)
         for entry in sorted(source.iterdir()):
             if entry.name not in _LEFT_OUT and entry.suffix != ".pyc":
-                _copy(entry, target / entry.name, root, model)
+                _copy(entry, target / entry.name, root, model, (*above, place))
     elif source.is_file():
         shutil.copyfile(source, target)
     else:

@@ -20,20 +20,26 @@ from millstream.models.distributions import distribution_named
 from millstream.models.requirements import Requirements, read_requirements
 
 __all__ = [
-    "CONDA_FILE", "CONSTRAINTS_FILE", "PYTHON_ENV_FILE", "REQUIREMENTS_FILE", "ModelEnvironment", "model_requirements",
-    "read_environment", "resolve",
+    "CONDA_FILE", "CONSTRAINTS_FILE", "PYTHON_ENV_FILE", "REFERENCES", "REQUIREMENTS_FILE", "ModelEnvironment",
+    "model_requirements", "read_environment", "resolve",
 ]
 
 REQUIREMENTS_FILE = "requirements.txt"
 CONSTRAINTS_FILE = "constraints.txt"
 CONDA_FILE = "conda.yaml"
 PYTHON_ENV_FILE = "python_env.yaml"
+# The value of ``env`` in the python_function flavor of an MLmodel file.
+REFERENCES = {"conda": CONDA_FILE, "virtualenv": PYTHON_ENV_FILE}
 
 _NAME = "mlflow-env"  # what MLflow calls the environments of models that name none
 _CHANNELS = ["conda-forge"]
-_BUILD = ["pip", "setuptools", "wheel"]
 _CONSTRAINED = f"-c {CONSTRAINTS_FILE}"
 _NAME_OF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _build_tools() -> list[str]:
+    """What a virtual environment starts with, as installed here."""
+    return [tool.pin() if (tool := distribution_named(name)) else name for name in ("pip", "setuptools", "wheel")]
 
 
 @dataclass
@@ -46,13 +52,8 @@ class ModelEnvironment:
     python: str
     requirements: list[str]
     constraints: list[str] = field(default_factory=list)
-    build: list[str] = field(default_factory=lambda: list(_BUILD))
+    build: list[str] = field(default_factory=_build_tools)
     conda: dict[str, Any] | None = None
-
-    @property
-    def references(self) -> dict[str, str]:
-        """The value of ``env`` in the python_function flavor of an MLmodel file."""
-        return {"conda": CONDA_FILE, "virtualenv": PYTHON_ENV_FILE}
 
     def conda_env(self) -> dict[str, Any]:
         """The content of ``conda.yaml``."""
@@ -204,7 +205,7 @@ def read_environment(folder: str | os.PathLike[str], references: object = None) 
     conda = _read_yaml(_inside(root, conda_file)) if _inside(root, conda_file).is_file() else None
     if conda is not None and not isinstance(conda, dict):
         raise InvalidValue(f"the file {conda_file} of the model holds no mapping")
-    python, build = _conda_python(conda) if conda else None, list(_BUILD)
+    python, build = _conda_python(conda) if conda else None, ["pip", "setuptools", "wheel"]
     if _inside(root, python_file).is_file():
         content = _read_yaml(_inside(root, python_file))
         if not isinstance(content, dict):

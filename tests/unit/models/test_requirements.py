@@ -7,7 +7,6 @@ import logging
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +69,7 @@ class TestPickles:
             import pandas.api.types
             from yaml import safe_load
 
-            inner: Callable[[], Any] = lambda: __import__("os") and pandas.api.types and safe_load and json  # noqa: E731
-            return scale * rows, inner
+            return scale * rows, lambda: (pandas.api.types, safe_load, json)
 
         named = modules_of_pickle(cloudpickle.dumps(predict))
         assert {"numpy", "pandas", "yaml", "json", "cloudpickle"} <= named
@@ -107,7 +105,9 @@ class TestPickles:
             assert modules_of_pickle(pickle.dumps(Hostile(), protocol=protocol)) & {"builtins", "__builtin__"}
         assert not (tmp_path / "was run").exists()
 
-    @pytest.mark.parametrize("content", [b"", b"\x80", b"\x80\x05", b"no pickle", b"\x80\x02(lp0\n", b"PK\x03\x04", b"x\x9c0"])
+    @pytest.mark.parametrize(
+        "content", [b"", b"\x80", b"\x80\x05", b"no pickle", b"\x80\x02(lp0\n", b"PK\x03\x04", b"x\x9c0"]
+    )
     def test_what_is_no_pickle_names_nothing(self, content: bytes, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(content)
         assert modules_of_pickle(content) == set()
@@ -150,8 +150,7 @@ class TestCode:
 class TestPins:
     def test_modules_become_pins_of_what_is_installed(self) -> None:
         assert infer_requirements({"yaml", "sklearn", "numpy", "PIL", "dateutil", "os", "__main__"}) == [
-            f"numpy=={version('numpy')}", f"pillow=={version('pillow')}", f"python-dateutil=={version('python-dateutil')}",
-            f"pyyaml=={version('pyyaml')}", f"scikit-learn=={version('scikit-learn')}",
+            f"{name}=={version(name)}" for name in ("numpy", "pillow", "python-dateutil", "pyyaml", "scikit-learn")
         ]
 
     def test_every_top_level_module_has_the_distribution_that_the_standard_library_finds(self) -> None:
@@ -240,8 +239,8 @@ class TestLines:
     def test_a_file_may_name_others(self, tmp_path: Path) -> None:
         (tmp_path / "more").mkdir()
         (tmp_path / "requirements.txt").write_text(
-            "# a comment\nscikit-learn  # another\nnumpy>=1 ; python_version>'3'\n\n-r more/other.txt\n-c more/limits.txt\n"
-            "pandas \\\n  [excel]\n"
+            "# a comment\nscikit-learn  # another\nnumpy>=1 ; python_version>'3'\n\n-r more/other.txt\n"
+            "-c more/limits.txt\npandas \\\n  [excel]\n"
         )
         (tmp_path / "more" / "other.txt").write_text("-r third.txt\n--extra-index-url https://packages.example/simple\n")
         (tmp_path / "more" / "third.txt").write_text("click==8.1.7 --hash=sha256:00ff\n")
@@ -261,8 +260,8 @@ class TestLines:
 
     @pytest.mark.parametrize("line", [
         "--index-url https://packages.example/simple", "-i https://packages.example", "--pre", "--no-binary :all:",
-        "--find-links=https://packages.example", "git+https://example.org/x.git@v1#egg=x", "./wheels/x-1-py3-none-any.whl",
-        "https://example.org/x-1.tar.gz",
+        "--find-links=https://packages.example", "git+https://example.org/x.git@v1#egg=x",
+        "./wheels/x-1-py3-none-any.whl", "https://example.org/x-1.tar.gz",
     ])
     def test_what_pip_reads_is_kept(self, line: str) -> None:
         assert parse_requirements([line]) == [line]
