@@ -2,8 +2,10 @@
 
 A flavor is a module of functions, named as the library is, which ``millstream.<library>`` offers to users:
 
-    save_model(model, path, conda_env=None, code_paths=None, mlflow_model=None, …its own…, **options: Unpack[SaveOptions])
-    log_model(model, artifact_path=None, conda_env=None, code_paths=None, …its own…, **options: Unpack[LogOptions])
+    save_model(model, path, conda_env=None, code_paths=None, mlflow_model=None, …its own…,
+               **options: Unpack[SaveOptions])
+    log_model(model, artifact_path=None, conda_env=None, code_paths=None, …its own…,
+              **options: Unpack[LogOptions])
     load_model(model_uri, dst_path=None, …its own…)
     get_default_pip_requirements(), get_default_conda_env()
     _load_pyfunc(path, model_config=None)      the model as a python function: an object with predict(data, params)
@@ -22,7 +24,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from os import PathLike
 
     from millstream.models.signature import ModelSignature
 
@@ -99,9 +100,9 @@ class Flavor:
 
     def default_conda_env(self) -> dict[str, Any]:
         """The same as the content of a conda.yaml."""
-        from millstream.models.environment_files import conda_env
+        from millstream.models.environment_files import resolve
 
-        return conda_env(self.default_requirements())
+        return resolve(inferred=self.default_requirements()).conda_env()
 
 
 def spelled_out(call: Call) -> Call:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millstream import settings
-from millstream.errors import BadModel
+from millstream.errors import ArtifactNotFound, BadModel
 from millstream.models import code, manifest, trust
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
 from millstream.tracking import stores
-from millstream.tracking.files import download_artifacts
+from millstream.tracking.files import around, download_artifacts, located
+
+if TYPE_CHECKING:
+    from millstream.artifacts.contract import ArtifactStore
 
 
 def fetch(model_uri: str | os.PathLike[str], dst_path: str | os.PathLike[str] | None = None) -> Path:
@@ -31,8 +34,24 @@ def fetch(model_uri: str | os.PathLike[str], dst_path: str | os.PathLike[str] | 
     return folder
 
 
+def store_of(model_uri: str | os.PathLike[str]) -> tuple[ArtifactStore, str]:
+    """The artifact store that holds the model at ``model_uri``, and the path of the model in it."""
+    tracking_uri = stores.get_tracking_uri()
+    return around(located(os.fspath(model_uri), tracking_uri), tracking_uri)
+
+
+def fetch_file(model_uri: str | os.PathLike[str], name: str) -> Path:
+    """One file of a model on this machine. Raises BadModel when the model lacks it."""
+    store, inside = store_of(model_uri)
+    try:
+        return Path(store.download_artifacts(f"{inside}/{name}" if inside else name))
+    except ArtifactNotFound:
+        raise BadModel(f"there is no model at {os.fspath(model_uri)}: it holds no file named {name}",
+                       hint="name what save_model() or log_model() wrote") from None
+
+
 def _is_trusted() -> bool:
-    """Whether the store that addresses are looked up in is one to trust: the one in use is, unless a list says which."""
+    """Whether the stores in use are ones to trust: they are, unless a setting lists others."""
     named = settings.TRUSTED_STORES.get()
     if named is None:
         return True
@@ -50,7 +69,11 @@ def open_model(
     folder = fetch(model_uri, dst_path)
     model = Model.load(folder)
     block = block_of(model, flavor, str(model_uri))
-    code.use_code(folder, block.get("code") or (model.flavors.get(PYTHON_FUNCTION) or {}).get("code"))
+    named = block.get("code") or (model.flavors.get(PYTHON_FUNCTION) or {}).get("code")
+    if named:
+        own = file_of(folder, {"code": named}, "code")
+        trust.check(own)  # it is imported, and may take the place of any module
+        code.use_code(own)
     return folder, model, block
 
 

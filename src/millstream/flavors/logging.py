@@ -35,7 +35,7 @@ def log(
     tags: Mapping[str, Any] | None = None, model_type: str | None = None, step: int | None = 0,
     model_id: str | None = None, run_id: str | None = None, **options: Any,
 ) -> ModelInfo:
-    """Save a model with ``save`` and keep it as a logged model of the active run (of ``run_id``, of none without either).
+    """Save a model with ``save`` and keep it as a logged model: of the active run, of ``run_id``, or of no run.
 
     The logged model is READY when this returns, and FAILED when saving or storing raises; the parameters of the run are
     its own too. Returns what was logged, with its address ``models:/<model id>``.

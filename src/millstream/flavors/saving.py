@@ -10,6 +10,7 @@ import logging
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -60,13 +61,10 @@ def save(
         if signature is not None and signature is not False:
             model.signature = signature  # type: ignore[assignment]
 
-        def needed() -> list[str]:
-            used = set(written.modules)
-            if code_folder is not None:
-                used |= requirements.modules_of_code(folder / code_folder)
-            return requirements.infer_requirements(flavor.modules, used)
-
-        environment_files.resolve(conda_env, pip_requirements, extra_pip_requirements, needed).write(folder)
+        pins: list[str] = []
+        if conda_env is None and pip_requirements is None:
+            pins = _pins({*flavor.modules, *written.modules}, folder / code_folder if code_folder else None)
+        environment_files.resolve(conda_env, pip_requirements, extra_pip_requirements, pins).write(folder)
         model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         model.save(folder / mlmodel.FILE)
         manifest.write(folder)
@@ -82,11 +80,20 @@ def _describe(model: Model, flavor: Flavor, written: Written, code_folder: str |
     if written.python_function is not None:
         model.add_flavor(mlmodel.PYTHON_FUNCTION, **{
             "loader_module": flavor.loader, "python_version": platform.python_version(),
-            "env": {"conda": environment_files.CONDA, "virtualenv": environment_files.PYTHON},
+            "env": environment_files.REFERENCES,
             **({"code": code_folder} if code_folder else {}), **written.python_function,
         })
     if flavor.name != mlmodel.PYTHON_FUNCTION:
         model.add_flavor(flavor.name, **{"code": code_folder, **written.block})
+
+
+def _pins(used: set[str], code_folder: Path | None) -> list[str]:
+    """What the modules that the model uses, and its own code imports, are installed from."""
+    brought: set[str] = set()
+    if code_folder is not None:
+        used |= requirements.modules_of_code(code_folder)
+        brought = {path.stem for path in code_folder.iterdir()}
+    return requirements.infer_requirements(used, provided=brought)
 
 
 def _inferred(example: Any, predict: Callable[[Any, dict[str, Any] | None], Any]) -> ModelSignature | None:
@@ -94,11 +101,20 @@ def _inferred(example: Any, predict: Callable[[Any, dict[str, Any] | None], Any]
     from millstream.models.signature import infer_signature
 
     try:
-        return infer_signature(example.data, predict(example.data, example.params), example.params)
+        return infer_signature(example.data, _as_columns(predict(example.data, example.params), example.data),
+                               example.params)
     except Exception as error:  # whatever a library raises about an example of its user
         logger.warning("the model is saved without a signature: its input example does not predict: %s: %s",
                        type(error).__name__, error)
         return None
+
+
+def _as_columns(predicted: Any, data: Any) -> Any:
+    """A prediction for a DataFrame that gives one value a row is a column, whatever array it comes as."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(data, pandas.DataFrame) or getattr(predicted, "ndim", 0) != 1:
+        return predicted
+    return pandas.Series(predicted) if type(predicted).__module__ == "numpy" else predicted
 
 
 def _bring(uris: Iterable[str], folder: Path) -> None:

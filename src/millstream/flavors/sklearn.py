@@ -65,7 +65,7 @@ def save_model(
             python_function = {"model_path": name, "predict_fn": pyfunc_predict_fn}
         elif pyfunc_predict_fn != "predict":
             raise InvalidValue(f"a {type(sk_model).__name__} has no method {pyfunc_predict_fn!r}",
-                               hint=f"usual are {', '.join(name for name in PREDICT_FUNCTIONS if hasattr(sk_model, name))}")
+                               hint=f"it has {', '.join(one for one in PREDICT_FUNCTIONS if hasattr(sk_model, one))}")
         predict = PythonFunction(sk_model, pyfunc_predict_fn).predict if python_function else None
         return Written(block, python_function, modules, predict)
 
@@ -100,9 +100,9 @@ def get_default_pip_requirements(include_cloudpickle: bool = True, include_skops
 
 def get_default_conda_env(include_cloudpickle: bool = True, include_skops: bool = False) -> dict[str, Any]:
     """The same as the content of a conda.yaml."""
-    from millstream.models.environment_files import conda_env
+    from millstream.models.environment_files import resolve
 
-    return conda_env(get_default_pip_requirements(include_cloudpickle, include_skops))
+    return resolve(inferred=get_default_pip_requirements(include_cloudpickle, include_skops)).conda_env()
 
 
 def _load_pyfunc(path: str, model_config: dict[str, Any] | None = None) -> PythonFunction:
@@ -139,11 +139,12 @@ def _write(sk_model: Any, file: Path, serialization_format: str, trusted: list[s
     """Write the estimator, and say which modules its file names."""
     if serialization_format == SERIALIZATION_FORMAT_SKOPS:
         io = _skops()
-        unknown = [name for name in io.get_untrusted_types(data=(text := io.dumps(sk_model))) if name not in (trusted or [])]
+        text = io.dumps(sk_model)
+        unknown = [name for name in io.get_untrusted_types(data=text) if name not in (trusted or [])]
         if unknown:
             raise UntrustedModel(
                 f"skops does not know these types by itself: {', '.join(unknown)}",
-                hint="name them in skops_trusted_types=[…] if you trust them, or save in the default format, cloudpickle",
+                hint="name them in skops_trusted_types=[…] if you trust them, or save as cloudpickle, the default",
             )
         file.write_bytes(text)
         return {"skops", *(name.partition(".")[0] for name in trusted or ())}

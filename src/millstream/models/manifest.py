@@ -44,6 +44,18 @@ def write(folder: Path) -> None:
     (folder / FILE).write_text(text + "\n", encoding="utf-8")
 
 
+def change(path: Path, files: list[Path]) -> None:
+    """Enter ``files``, by their names, into the manifest at ``path``; sealed by this user if it was before."""
+    was_own = is_own(path.parent)
+    found = read(path.parent) or {"format": FORMAT, "files": {}}
+    for file in files:
+        sha256, size = digest(file)
+        found["files"][file.name] = {"sha256": sha256, "size": size}
+    # Who changes a file of someone else's model does not vouch for the others.
+    found["seal"] = _seal(found["files"], _own_key()) if was_own else None
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
 def read(folder: Path) -> dict[str, Any] | None:
     """The manifest of a folder; None when it has none. Raises CorruptModel for one that is not readable."""
     try:

@@ -1,8 +1,8 @@
 """The ``MLmodel`` file: what a model folder says of itself.
 
-The keys are those that MLflow 3.17 writes and reads (``flavors``, ``signature``, ``saved_input_example_info``, …), as its
-users' models and servers hold them; ``millstream_version`` stands beside ``mlflow_version``. Keys that are not known
-here are kept.
+The keys are those that MLflow 3.17 writes and reads (``flavors``, ``signature``, ``saved_input_example_info``, …), as
+its users' models and servers hold them; ``millstream_version`` stands beside ``mlflow_version``. Keys that are not
+known here are kept.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ class Model:
         if not isinstance(known.get("flavors"), dict):
             raise BadModel("the MLmodel file names no flavors", hint="save the model again")
         signature = known.pop("signature", None)
-        from_hint, from_example = known.pop("is_signature_from_type_hint", None), known.pop("type_hint_from_example", None)
+        from_hint = known.pop("is_signature_from_type_hint", None)
+        from_example = known.pop("type_hint_from_example", None)
         made = cls(**{"mlflow_version": None, "millstream_version": None, **known})
         if signature is not None:
             made.signature = ModelSignature.from_dict(signature)
@@ -166,7 +167,7 @@ class Model:
         import yaml
 
         try:
-            fields = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+            fields = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except (FileNotFoundError, NotADirectoryError):
             raise BadModel(f"there is no model at {file.parent}: it holds no file named {FILE}",
                            hint="name the folder that save_model() or log_model() wrote") from None

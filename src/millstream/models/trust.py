@@ -38,10 +38,12 @@ def check(path: Path) -> None:
                 if path.is_file() and not manifest.names(folder, path):
                     break
                 return
-        remedy = ("load it from the tracking store or registry that you use (runs:/…, models:/…), or, if you know who made it: "
-                  "millstream models seal FOLDER, or set MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION=true")
+        remedy = (
+            "load it from the tracking store or registry that you use (runs:/…, models:/…); or, if you know who made "
+            "it: millstream models seal FOLDER, or set MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION=true"
+        )
     else:
-        remedy = f"ask for the model in a format without code, or unset {settings.ALLOW_PICKLE_DESERIALIZATION.variables[0]}"
+        remedy = "ask for the model in a format without code, or unset ALLOW_PICKLE_DESERIALIZATION"
     raise UntrustedModel(
         f"{path} runs code of its maker when it is loaded, and nothing says that its maker is trusted", hint=remedy
     )

@@ -63,7 +63,7 @@ def located(uri: str, tracking_uri: str) -> str:
     return uri
 
 
-def _around(place: str, tracking_uri: str) -> tuple[ArtifactStore, str]:
+def around(place: str, tracking_uri: str) -> tuple[ArtifactStore, str]:
     """The artifact store around a place and the name of the place in it, ``""`` for one that has nothing around it."""
     from millstream.artifacts.uris import local_folder, scheme
 
@@ -113,7 +113,7 @@ def _fetch(place: str, dst_path: str | None, tracking_uri: str) -> str:
     from millstream.artifacts.contract import not_found
     from millstream.artifacts.uris import scheme
 
-    store, name = _around(place, tracking_uri)
+    store, name = around(place, tracking_uri)
     if not name and scheme(place) in ("", "file"):  # the root of a disk
         raise not_found(place, store.uri)
     return os.path.abspath(store.download_artifacts(name, _folder(dst_path)))
@@ -139,7 +139,7 @@ def list_artifacts(
     if run_id is not None:
         return artifacts_of_run(run_id, tracking_uri).list(artifact_path or "")
     assert artifact_uri is not None
-    store, name = _around(located(artifact_uri, tracking_uri), tracking_uri)
+    store, name = around(located(artifact_uri, tracking_uri), tracking_uri)
     return store.list(name)
 
 
@@ -150,7 +150,7 @@ def _one_of(artifact_uri: str | None, run_id: str | None) -> None:
 
 def _content(artifact_uri: str) -> bytes:
     tracking_uri = stores.get_tracking_uri()
-    store, name = _around(located(artifact_uri, tracking_uri), tracking_uri)
+    store, name = around(located(artifact_uri, tracking_uri), tracking_uri)
     return store.open(name).read()
 
 

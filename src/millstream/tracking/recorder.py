@@ -51,8 +51,8 @@ class Recorder:
     """
 
     __slots__ = (
-        "_inputs", "_unsent_inputs", "buffered", "experiment_id", "lock", "log", "made_at", "metric", "params", "run_id",
-        "times", "uri",
+        "_inputs", "_unsent_inputs", "buffered", "experiment_id", "lock", "log", "made_at", "metric", "params",
+        "run_id", "times", "uri",
     )
 
     def __init__(self, uri: str, run: Run) -> None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from millstream.errors import BadModel, CorruptModel, InvalidValue
+from millstream.errors import BadModel, CorruptModel, InvalidValue, MillstreamError
 from millstream.flavors import loading
 from millstream.flavors.pyfunc.model import PyFuncModel
 from millstream.flavors.pyfunc.python_model import Calling, FunctionModel, PythonModelContext
 from millstream.flavors.pyfunc.scripts import run_saved
-from millstream.models import pickles, requirements
+from millstream.models import environment_files, pickles
+from millstream.models.distributions import distribution_named
 from millstream.models.mlmodel import PYTHON_FUNCTION
 
 logger = logging.getLogger("millstream")
 
 PYTHON_MODEL_LOADER = "mlflow.pyfunc.model"
+_PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;,]+)")
 SCRIPT_LOADER = "mlflow.pyfunc.loaders.code_model"
 
 
@@ -34,7 +37,7 @@ def load_model(
     """
     folder, model, block = loading.open_model(model_uri, PYTHON_FUNCTION, dst_path)
     if not suppress_warnings:
-        requirements.warn_of_mismatches(folder)
+        _warn_of_mismatches(folder, block.get("env"))
     configured = read_config(model_config) if model_config is not None else None
     if configured is None and block.get("config"):
         configured = dict(block["config"])
@@ -44,6 +47,23 @@ def load_model(
     else:
         impl = _library_model(folder, block, loader, configured)
     return PyFuncModel(model, impl, folder, configured)
+
+
+def _warn_of_mismatches(folder: Path, references: object) -> None:
+    """Tell in one line which packages are installed in another version than the model was saved with."""
+    try:
+        lines = environment_files.read_environment(folder, references).requirements
+    except MillstreamError:  # a model without such files says nothing of what it needs
+        return
+    differ = []
+    for line in lines:
+        pinned = _PIN.fullmatch(line)
+        installed = distribution_named(pinned[1]) if pinned else None
+        if pinned and (installed is None or installed.version.partition("+")[0] != pinned[2]):
+            differ.append(f"{pinned[1]} {pinned[2]} (here {installed.version if installed else 'none'})")
+    if differ:
+        logger.warning("the model in %s was saved with other packages than this environment has: %s; it may predict in "
+                       "its own: millstream.models.predict(…, env_manager='uv')", folder, ", ".join(differ))
 
 
 def read_config(given: str | os.PathLike[str] | dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +96,8 @@ def _library_model(folder: Path, block: dict[str, Any], loader: str, configured:
             module = importlib.import_module(loader)
         except ModuleNotFoundError as error:
             raise BadModel(f"the model's loader {loader} cannot be imported: there is no module {error.name!r}",
-                           hint="install what the model's requirements.txt names, or save the model with its code: code_paths=[…]") from None
+                           hint="install its requirements.txt, or save the model with its code: code_paths=[…]"
+                           ) from None
     where = folder
     key = next((key for key in ("model_path", "data") if block.get(key)), None)
     if key is not None:

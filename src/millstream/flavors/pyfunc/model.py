@@ -16,8 +16,8 @@ from millstream.models.mlmodel import PYTHON_FUNCTION, Model
 class PyFuncModel:
     """A model as a function of data, whatever library it is of.
 
-    ``predict(data, params)`` takes a DataFrame, array, sparse matrix, dictionary or list, as the model's signature says;
-    with a signature the input is checked and converted, and an error names column and type.
+    ``predict(data, params)`` takes a DataFrame, array, sparse matrix, dictionary or list, as the model's signature
+    says; with a signature the input is checked and converted, and an error names column and type.
     """
 
     def __init__(
@@ -99,7 +99,8 @@ class PyFuncModel:
         from millstream.flavors.pyfunc.python_model import Calling
 
         if not isinstance(self._model_impl, Calling):
-            raise NotSupported("this model is not written as a PythonModel", hint="get_raw_model() gives a library's model")
+            raise NotSupported("this model is not written as a PythonModel",
+                               hint="get_raw_model() gives a library's model")
         return self._model_impl.python_model
 
     def get_model_info(self) -> ModelInfo:

@@ -13,7 +13,7 @@ from millstream.errors import NotSupported
 
 
 class PythonModelContext:
-    """What a model finds when it is loaded: ``artifacts`` maps names to local paths, ``model_config`` is a dictionary."""
+    """What a model finds when it is loaded: its artifacts by their names, and what it is configured with."""
 
     __written_as__ = "mlflow.pyfunc.model.PythonModelContext"
 

@@ -202,4 +202,4 @@ def _with_hints(python_model: Any, options: Any) -> Any:
 def _modules_used(made_of: Any, loader_module: str | None) -> set[str]:
     if loader_module is not None:
         return {loader_module}
-    return requirements.modules_of_pickle(pickles.dumps(made_of), whole_names=True)
+    return requirements.modules_of_pickle(pickles.dumps(made_of))

@@ -24,7 +24,7 @@ _set = _Set()
 
 
 def set_model(model: Any) -> None:
-    """Say that ``model`` is the model of this script: a PythonModel, a function, or a loader's object with predict()."""
+    """Say that ``model``, a PythonModel or a function, is the model of this script."""
     if not callable(model) and not callable(getattr(model, "predict", None)):
         raise BadModel(f"a {type(model).__name__} is no model", hint="give set_model() a PythonModel or a function")
     _set.model = model
