@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below says the same
     from typing import Any
 
+    from millstream.autolog import autolog
     from millstream.config import (
         disable_system_metrics_logging,
         enable_system_metrics_logging,
@@ -135,6 +136,9 @@ _NAMES = {
         get_active_model_id get_logged_model initialize_logged_model last_logged_model log_model_params
         restore_logged_model search_logged_models set_active_model set_logged_model_tags
     """,
+    # Models
+    "autolog": "autolog",
+    "evaluation": "evaluate validate_evaluation_results",
     # The client, and everything else
     "tracking.client": "MlflowClient",
     "tracking.doctor": "doctor login",
@@ -147,15 +151,15 @@ _NAMES = {
 }
 _WHERE = {name: f"millstream.{module}" for module, names in _NAMES.items() for name in names.split()}
 _MODULES = frozenset({
-    "artifacts", "config", "data", "entities", "environment_variables", "exceptions", "settings", "tracking",
+    "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "settings", "tracking",
     *(name for name in ALIASES if "." not in name),
 })
 
 __all__ = [
     "ActiveModel", "ActiveRun", "Image", "MillstreamError", "MlflowClient", "MlflowException", "RunOperations",
-    "__version__", "active_run", "clear_active_model", "create_experiment", "create_external_model", "delete_artifact",
-    "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_metric", "delete_run",
-    "delete_tag", "disable_system_metrics_logging", "doctor", "enable_system_metrics_logging", "end_run",
+    "__version__", "active_run", "autolog", "clear_active_model", "create_experiment", "create_external_model",
+    "delete_artifact", "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_metric",
+    "delete_run", "delete_tag", "disable_system_metrics_logging", "doctor", "enable_system_metrics_logging", "end_run",
     "finalize_logged_model", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
     "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model", "get_parent_run",
     "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model", "is_tracking_uri_set",

@@ -1,0 +1,90 @@
+"""What goes wrong in our part of a training stays there: one line in the log, and the training goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+logger = logging.getLogger("millstream")
+
+
+class Safely:
+    """A block of ours inside somebody's training: an error becomes one warning in the log, and is not raised.
+
+    ``what`` ends the sentence "autologging of <library> misses …". ``told`` remembers what was told before, so that
+    a callback that fails ten thousand times says so once; ``silent`` makes it a debug message. KeyboardInterrupt and
+    SystemExit pass. Warnings of libraries in the block are ours, and not shown. ``failed`` says what happened.
+    """
+
+    __slots__ = ("_before", "failed", "library", "silent", "told", "what")
+
+    def __init__(self, library: str, what: str, *, silent: bool = False, told: set[str] | None = None) -> None:
+        self.library = library
+        self.what = what
+        self.silent = silent
+        self.told = told
+        self.failed = False
+
+    def __enter__(self) -> Safely:
+        ident = threading.get_ident()
+        self._before = ident in _ours
+        _ours.add(ident)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not self._before:
+            _ours.discard(threading.get_ident())
+        if error is None or not isinstance(error, Exception):
+            return False
+        self.failed = True
+        again = self.told is not None and self.what in self.told
+        if self.told is not None:
+            self.told.add(self.what)
+        level = logging.DEBUG if self.silent or again else logging.WARNING
+        logger.log(level, "autologging of %s misses %s: %s: %s", self.library, self.what, type(error).__name__, error)
+        logger.debug("where autologging of %s failed", self.library, exc_info=error)
+        return True
+
+
+# The threads that are in a part of ours just now.
+_ours: set[int] = set()
+
+
+class _Shown:
+    """Keeps warnings that arise in our part from being shown as if the training had caused them.
+
+    ``warnings.catch_warnings`` would not do: it changes the filters of all threads, and two that leave it in another
+    order than they entered it leave them changed for good.
+    """
+
+    def __init__(self) -> None:
+        self.before: Callable[..., Any] | None = None
+        self.mine: Callable[..., Any] | None = None
+
+    def begin(self) -> None:
+        if self.mine is not None and warnings.showwarning is self.mine:
+            return
+        before = warnings.showwarning  # another than at the last time, where a catch_warnings() has ended since
+
+        def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+            if threading.get_ident() in _ours:
+                logger.debug("a warning while autologging: %s: %s", category.__name__, message)
+            else:
+                before(message, category, filename, lineno, file, line)
+
+        self.before, self.mine = before, show
+        warnings.showwarning = show
+
+    def end(self) -> None:
+        if self.before is not None and warnings.showwarning is self.mine:
+            warnings.showwarning = self.before
+        self.before = self.mine = None
+
+
+shown_warnings = _Shown()
