@@ -137,7 +137,6 @@ _NAMES = {
         restore_logged_model search_logged_models set_active_model set_logged_model_tags
     """,
     # Models
-    "autolog": "autolog",
     "evaluation": "evaluate validate_evaluation_results",
     # The client, and everything else
     "tracking.client": "MlflowClient",
@@ -151,7 +150,11 @@ _NAMES = {
 }
 _WHERE = {name: f"millstream.{module}" for module, names in _NAMES.items() for name in names.split()}
 _MODULES = frozenset({
-    "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "settings", "tracking",
+    "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "models", "settings",
+    "tracking", "tuning",
+    # The doors to the flavors
+    "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pytorch", "sklearn", "spark", "statsmodels",
+    "tensorflow", "xgboost",
     *(name for name in ALIASES if "." not in name),
 })
 
