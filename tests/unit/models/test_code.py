@@ -148,7 +148,8 @@ class TestInferring:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write(tmp_path, project_a="import project_b, numpy, os\n",
-              project_b="def f():\n    from project_c import deep\n", project_c__in____init__="", project_c__in__deep="import project_a\n", project_unused="")
+              project_b="def f():\n    from project_c import deep\n", project_c__in____init__="",
+              project_c__in__deep="import project_a\n", project_unused="")
         monkeypatch.syspath_prepend(tmp_path)
         assert infer_code_paths({"project_a", "numpy", "os", "__main__", "millstream", "surely_not_installed"}) == [
             str(tmp_path / "project_a.py"), str(tmp_path / "project_b.py"), str(tmp_path / "project_c"),
