@@ -17,7 +17,8 @@
     │   ├── RunNotFound
     │   ├── LoggedModelNotFound
     │   ├── RegisteredModelNotFound
-    │   └── ArtifactNotFound
+    │   ├── ArtifactNotFound
+    │   └── PythonNotFound            no interpreter of the asked version on this machine
     ├── EndpointNotFound              (ENDPOINT_NOT_FOUND, 404)
     ├── MethodNotAllowed              (ENDPOINT_NOT_FOUND, 405)
     ├── AlreadyExists                 (RESOURCE_ALREADY_EXISTS, 400)
@@ -31,6 +32,7 @@
     ├── NotSupported                  (NOT_IMPLEMENTED, 501)
     ├── StoreUnavailable              (TEMPORARILY_UNAVAILABLE, 503)
     │   └── Unreachable               a server that does not answer, seen from the client
+    ├── EnvironmentFailed             (INTERNAL_ERROR, 500), a virtual environment that cannot be built
     └── IntegrityError                (DATA_LOSS, 500), a checksum that does not match
         └── CorruptModel              a file of a model that is not what was saved
 
@@ -256,6 +258,10 @@ class ArtifactNotFound(NotFound):
     """No artifact lies at this path."""
 
 
+class PythonNotFound(NotFound):
+    """No interpreter of the asked version is on this machine."""
+
+
 class EndpointNotFound(MillstreamError):
     """A path that no operation has."""
 
@@ -330,6 +336,10 @@ class StoreUnavailable(MillstreamError):
 
 class Unreachable(StoreUnavailable):
     """The tracking server did not answer."""
+
+
+class EnvironmentFailed(MillstreamError):
+    """A virtual environment that cannot be built; the message is what the installer said."""
 
 
 class IntegrityError(MillstreamError):

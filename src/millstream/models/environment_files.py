@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from millstream.environments.lines import Requirements, read_requirements
 from millstream.errors import InvalidValue, NotFound
 from millstream.models.distributions import distribution_named
-from millstream.models.requirements import Requirements, read_requirements
 
 __all__ = [
     "CONDA_FILE", "CONSTRAINTS_FILE", "PYTHON_ENV_FILE", "REFERENCES", "REQUIREMENTS_FILE", "ModelEnvironment",

@@ -1,0 +1,128 @@
+"""Lines of requirements files: what pip and uv will read, looked at before they do.
+
+The format is pip's (https://pip.pypa.io/en/stable/reference/requirements-file-format/) with requirements of PEP 508. A
+line that is neither a requirement nor one of the options named here is refused, wherever it comes from: a model's folder
+may be anybody's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millstream.errors import InvalidValue, NotFound
+
+__all__ = ["Requirements", "checked", "parse_requirements", "read_requirements"]
+
+_OPTION = re.compile(
+    r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--trusted-host|--no-binary|--only-binary|--prefer-binary|"
+    r"--pre|--no-index|--require-hashes)(?:[ =]+(?P<value>\S+))?"
+)
+_WITHOUT_VALUE = frozenset({"--prefer-binary", "--pre", "--no-index", "--require-hashes"})
+_INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:[ =]\s*|(?<=-[rc]))(\S.*)")
+_HASHES = re.compile(r"(?:\s+--hash[= ][a-z0-9]+:[0-9a-f]+)+$")
+_ADDRESS = re.compile(r"(?:(?:git|hg|svn|bzr)\+(?:https?|ssh|file|git)|https?|file)://[^\s`$;|&<>\"']+")
+_ARCHIVE = re.compile(r"[\w./\\~][\w./\\~+ -]*\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)")
+
+
+@dataclass
+class Requirements:
+    """The lines of requirements files: requirements and options in their order, constraints apart."""
+
+    lines: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+
+
+def parse_requirements(source: Iterable[str] | str | os.PathLike[str]) -> list[str]:
+    """The requirements and options of a list of lines or of a file, files that it names with ``-r`` included.
+
+    Constraints are left out; :func:`read_requirements` has both. Raises InvalidValue naming the line that is no
+    requirement, and NotFound for a file that is not there.
+    """
+    return read_requirements(source).lines
+
+
+def read_requirements(
+    source: Iterable[str] | str | os.PathLike[str], *, inside: Path | None = None
+) -> Requirements:
+    """The same with the constraints that ``-c`` names; no file outside of the folder ``inside`` is read."""
+    found = _Reading(inside=inside.resolve() if inside else None)
+    if isinstance(source, (str, os.PathLike)):
+        _read_file(Path(source), found.lines, found, ())
+    else:
+        for item in source:
+            if not isinstance(item, str):
+                raise InvalidValue(f"a requirement is a string, not {type(item).__name__}: {item!r}")
+            _read_lines(item, Path.cwd(), "the list of requirements", found.lines, found, ())
+    return Requirements(list(dict.fromkeys(found.lines)), list(dict.fromkeys(found.constraints)))
+
+
+@dataclass
+class _Reading(Requirements):
+    inside: Path | None = None
+
+
+def _read_file(path: Path, into: list[str], found: _Reading, above: tuple[Path, ...]) -> None:
+    path = path.expanduser()
+    place = path.resolve()
+    if found.inside and not place.is_relative_to(found.inside):
+        raise InvalidValue(f"the requirements name the file {path} outside of {found.inside}")
+    if place in above:
+        raise InvalidValue(f"the requirements file {path} includes itself")
+    try:
+        text = place.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"there is no requirements file {path}",
+                       hint="give the path of a file that exists, or a list of requirements") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"the requirements file {path} cannot be read: {error}") from None
+    _read_lines(text, place.parent, str(path), into, found, (*above, place))
+
+
+def _read_lines(
+    text: str, folder: Path, where: str, into: list[str], found: _Reading, above: tuple[Path, ...]
+) -> None:
+    for line in _joined(text):
+        include = _INCLUDE.fullmatch(line)
+        if include:
+            target = found.constraints if include[1] in ("-c", "--constraint") else into
+            _read_file(folder / include[2].strip("'\""), target, found, above)
+        else:
+            into.append(checked(line, where))
+
+
+def _joined(text: str) -> list[str]:
+    """Lines without comments, those that a backslash continues as one."""
+    text = re.sub(r"\\\r?\n", " ", text)
+    lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def checked(line: str, where: str) -> str:
+    """``line`` as a requirements file may hold it. Raises InvalidValue for what is no requirement."""
+    if line.startswith("-"):
+        option = _OPTION.fullmatch(line)
+        name = re.split(r"[ =]", line, maxsplit=1)[0]
+        if option and (option["value"] is None) == (name in _WITHOUT_VALUE):
+            return line
+        hint = "leave it out"
+        if name in ("-e", "--editable"):
+            hint = "give local code with code_paths, and a repository as `name @ git+https://…`"
+        raise InvalidValue(f"the option {line!r} of {where} is not one that a model's requirements may have", hint=hint)
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    hashes = _HASHES.search(line)
+    bare = line[: hashes.start()] if hashes else line
+    try:
+        return str(Requirement(bare)) + (line[hashes.start():] if hashes else "")
+    except InvalidRequirement as error:
+        if _ADDRESS.fullmatch(bare) or _ARCHIVE.fullmatch(bare):
+            return line
+        reason = str(error).splitlines()[0]
+    raise InvalidValue(
+        f"{line!r} in {where} is no requirement: {reason}",
+        hint="write name, name==1.2.3, name[extra]>=1; python_version < '3.12', or name @ https://…",
+    )
