@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Name below the package → the module it stands for; None for a package that only holds others.
 ALIASES: dict[str, str | None] = {
     "client": "millstream.tracking.client",
+    "metrics": "millstream.evaluation.standard",
     "system_metrics": "millstream.config",
     "version": "millstream._version",
     "entities.experiment_tag": "millstream.entities",
@@ -42,6 +43,9 @@ ALIASES: dict[str, str | None] = {
     "entities.view_type": "millstream.entities",
     "models.evaluation": "millstream.evaluation",
     "models.model": "millstream.models.mlmodel",
+    "models.evaluation.artifacts": "millstream.evaluation.contents",
+    "models.evaluation.base": "millstream.evaluation",
+    "models.evaluation.validation": "millstream.evaluation.thresholds",
     "protos": None,
     "protos.databricks_pb2": "millstream.exceptions",
     "pyfunc.loaders": None,
