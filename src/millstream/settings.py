@@ -158,10 +158,15 @@ PRESIGNED_DOWNLOAD_URL_TTL_SECONDS = _setting("PRESIGNED_DOWNLOAD_URL_TTL_SECOND
 ALLOW_PICKLE_DESERIALIZATION = _setting("ALLOW_PICKLE_DESERIALIZATION", _boolean, None, "load files of models that run code when they are loaded (pickles): true for any model, false for none; unless set, for those that this user saved and those of trusted stores")
 TRUSTED_STORES = _setting("TRUSTED_STORES", str, None, "comma-separated tracking and registry URIs whose models may be unpickled; unless set, those in use", OURS)
 SKOPS_TRUSTED_TYPES = _setting("SKOPS_TRUSTED_TYPES", str, None, "comma-separated types that models in the format skops may load from anywhere", OURS)
+DEFAULT_PREDICTION_DEVICE = _setting("DEFAULT_PREDICTION_DEVICE", str, None, "the device that PyTorch models predict on: cpu, cuda, cuda:1; unless set, a GPU where there is one")
 KEY_FILE = _setting("KEY_FILE", str, None, "the file with this user's key, by which his own models are recognised; made when it is first needed", OURS)
 
 # Calls to addresses that others chose
 ALLOW_PRIVATE_ADDRESSES = _setting("ALLOW_PRIVATE_ADDRESSES", _boolean, False, "let URLs of datasets and webhooks lead to loopback and private addresses", OURS)
+
+# Environments of models and projects
+ENV_ROOT = _setting("ENV_ROOT", str, None, "the folder of the virtual environments that are built for models and projects; millstream/envs in the user's cache folder unless given")
+ALLOW_PYTHON_DOWNLOADS = _setting("ALLOW_PYTHON_DOWNLOADS", _boolean, False, "let uv download a Python that this machine does not have", OURS)
 
 # Database
 SQLITE_SYNCHRONOUS = _setting("SQLITE_SYNCHRONOUS", str, "FULL", "SQLite's synchronous pragma; FULL means a reply is on the disk", OURS)

@@ -1,8 +1,8 @@
 """Lines of requirements files: what pip and uv will read, looked at before they do.
 
-The format is pip's (https://pip.pypa.io/en/stable/reference/requirements-file-format/) with requirements of PEP 508. A
-line that is neither a requirement nor one of the options named here is refused, wherever it comes from: a model's folder
-may be anybody's.
+The format is pip's (https://pip.pypa.io/en/stable/reference/requirements-file-format/) with requirements of PEP 508.
+A line that is neither a requirement nor one of the options named here is refused, wherever it comes from: a model's
+folder may be anybody's.
 """
 
 from __future__ import annotations
