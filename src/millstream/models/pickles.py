@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
+import types
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -95,10 +96,14 @@ def load_torch(path: Path, **options: Any) -> Any:
     trust.check(path)
     import torch
 
+    reader = types.ModuleType("millstream.models.pickles.reader")
+    reader.__dict__.update({**vars(pickle), "Unpickler": _Unpickler})
     try:
-        return torch.load(path, **{"weights_only": False, **options})
+        return torch.load(path, **{"weights_only": False, "pickle_module": reader, **options})
     except ModuleNotFoundError as error:
         raise _missing(path, error) from error
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise CorruptModel(f"{path} is not a whole file of PyTorch: {error}", hint="save the model again") from error
 
 
 def dumps(thing: Any) -> bytes:
