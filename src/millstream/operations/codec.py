@@ -228,7 +228,9 @@ def encode_request(operation: Operation[Any]) -> tuple[str, list[tuple[str, str]
     path = endpoint.path
     for name in form.path_fields:
         path = path.replace(f"{{{name}}}", quote(str(values.pop(name)), safe=""))
-    if endpoint.method in ("GET", "DELETE"):
+    if endpoint.method == "DELETE":  # MLflow's servers read its fields in the body
+        return path, [], _ENCODE(values) if values else None
+    if endpoint.method == "GET":
         return path, [pair for name, item in values.items() for pair in _pairs(name, item)], None
     return path, [], _ENCODE(values)
 

@@ -25,7 +25,7 @@ from millstream.errors import (
     TooLarge,
     TooManyRequests,
 )
-from millstream.operations import OPERATIONS, Needs, Operation, Principal, SearchDatasets
+from millstream.operations import OPERATIONS, CreateModelVersion, Needs, Operation, Principal, SearchDatasets
 from millstream.operations.codec import decode_request, encode_answer
 from millstream.server.artifacts import ARTIFACT_OPERATIONS, PROPOSING_OPERATIONS, Artifacts
 from millstream.server.config import ServerConfig
@@ -57,6 +57,7 @@ from millstream.server.routes import (
     named_fields,
     without_tracking,
 )
+from millstream.server.sources import check_source
 from millstream.server.sweep import Sweeper
 
 # A spelling that MLflow's servers have by mistake and some clients by imitation.
@@ -101,6 +102,8 @@ class _OperationTarget(_Target):
         execution = self._app.execution
         if self._on_artifacts:
             return Reply(encode_answer(await self._app.artifacts.execute(operation, principal)))
+        if isinstance(operation, CreateModelVersion):
+            await check_source(self._app, operation, principal)
         if self._proposes:
             self._app.artifacts.check_locations(operation)
         if self._writes:

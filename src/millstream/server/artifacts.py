@@ -39,12 +39,14 @@ from millstream.operations import (
     CreateExperiment,
     DeleteArtifacts,
     GetLoggedModel,
+    GetModelVersionDownloadUri,
     GetRun,
     ImportExperiments,
     ImportLoggedModels,
     ImportRuns,
     ListArtifacts,
     ListLoggedModelArtifacts,
+    ListModelVersionArtifacts,
     Operation,
     PresignDownload,
     PresignedUrl,
@@ -133,6 +135,11 @@ class Artifacts:
         answer = await self._execution.answer(GetLoggedModel(model_id), principal)
         return await self.in_thread(self._place, answer.model.info.artifact_uri)
 
+    async def of_version(self, name: str, version: str, principal: Principal) -> Place:
+        """The root of a version of a registered model. Raises RegisteredModelNotFound."""
+        answer = await self._execution.answer(GetModelVersionDownloadUri(name, version), principal)
+        return await self.in_thread(self._place, answer.artifact_uri)
+
     def _place(self, uri: str) -> Place:
         found = _URI.fullmatch(uri)
         scheme = found["scheme"].lower() if found else ""
@@ -161,6 +168,9 @@ class Artifacts:
         if isinstance(operation, ListLoggedModelArtifacts):
             place = await self.of_model(operation.model_id, principal)
             return await self.in_thread(_list, place, operation.artifact_directory_path)
+        if isinstance(operation, ListModelVersionArtifacts):
+            place = await self.of_version(operation.name, operation.version, principal)
+            return await self.in_thread(_list, place, operation.path)
         place = await self.of_run(operation.run_id, principal)  # type: ignore[attr-defined]
         return await self.in_thread(_EXECUTORS[type(operation)], place, operation)
 
@@ -170,9 +180,10 @@ class Artifacts:
         """Return if every root that ``operation`` proposes is one that this server may use. Raises InvalidValue."""
         for uri in _PROPOSED[type(operation)](operation):
             if uri:
-                self._check_location(uri)
+                self.check_location(uri)
 
-    def _check_location(self, uri: str) -> None:
+    def check_location(self, uri: str) -> None:
+        """Return if whoever asks may let this server use the place ``uri``. Raises InvalidValue."""
         if any(ord(character) < 32 for character in uri) or "\\" in uri:
             raise _refused(uri, "it holds a control character or a backslash")
         found = _URI.fullmatch(uri)
@@ -275,4 +286,4 @@ _EXECUTORS: dict[type[Operation[Any]], Callable[[Place, Any], msgspec.Struct | N
     PresignDownload: _presign_download,
     DeleteArtifacts: _delete,
 }
-ARTIFACT_OPERATIONS = frozenset({*_EXECUTORS, ListLoggedModelArtifacts})
+ARTIFACT_OPERATIONS = frozenset({*_EXECUTORS, ListLoggedModelArtifacts, ListModelVersionArtifacts})

@@ -29,7 +29,6 @@ from millstream.errors import (
     InvalidValue,
     MissingValue,
     NotSupported,
-    RegisteredModelNotFound,
 )
 from millstream.operations.codec import encode_answer
 from millstream.server.artifacts import Place, presign_download
@@ -78,9 +77,10 @@ async def get_model_file(request: Request) -> Reply | StreamedReply:
 
 
 async def get_version_file(request: Request) -> Reply | StreamedReply:
-    """A file of a model version."""
+    """``GET /model-versions/get-artifact?name=…&version=…&path=…``: a file of a version of a registered model."""
     name, version = _field(request, "name"), _field(request, "version")
-    raise RegisteredModelNotFound(f"Model Version (name={name}, version={version}) not found")
+    place = await request.app.artifacts.of_version(name, version, request.principal)
+    return await _download(request, place, _field(request, "path"))
 
 
 async def upload_run_file(request: Request) -> Reply:

@@ -15,9 +15,12 @@ from sqlalchemy import Connection, insert, inspect, text
 
 from millstream.errors import InvalidState, InvalidValue
 from millstream.stores.sql.database import Database
+from millstream.stores.sql.registry import tables as registry_tables
 from millstream.stores.sql.schema import experiments, metadata
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
+# Importing a module of tables enters them into the metadata.
+_TABLES = (registry_tables,)
 _SCRIPTS = Path(__file__).parent / "revisions"
 
 

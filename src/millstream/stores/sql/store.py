@@ -16,13 +16,20 @@ from millstream.stores.sql.database import Database, explain
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.logging import LOGGING, log
 from millstream.stores.sql.migrations import prepare
+from millstream.stores.sql.registry import history as registry_history
+from millstream.stores.sql.registry import models as registered_models
+from millstream.stores.sql.registry import search as registry_search
+from millstream.stores.sql.registry import versions as model_versions
 from millstream.stores.sql.transaction import EXECUTORS, Transaction
 from millstream.stores.sql.writer import Done, Outcome, Queued, Writer
 
 A = TypeVar("A")
 
 # Importing a module enters what it executes into the table.
-_DOMAINS = (experiments, garbage, history, imports, inputs, leases, logged_models, runs, search)
+_DOMAINS = (
+    experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, registered_models,
+    registry_history, registry_search, runs, search,
+)
 
 # Kinds of operations of which many are carried out at once: each answers, or returns the error it is answered with.
 _BULK: dict[type[Operation[Any]], Callable[[Transaction, Any], Sequence[Any]]] = {

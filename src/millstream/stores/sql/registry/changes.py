@@ -1,0 +1,73 @@
+"""The one way in which the registry changes: what is done is written down, in the same transaction.
+
+The activities of a model are a chain: each carries the hash of the one before, and the model the hash of the last.
+Whatever is to hear of changes hooks in here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, update
+
+from millstream.stores.sql.driver import many
+from millstream.stores.sql.registry.tables import registered_models
+from millstream.stores.sql.transaction import Transaction, now_ms
+
+_COLUMNS = (
+    "model", "sequence", "name", "kind", "timestamp", "user_id", "version", "key", "old_value", "new_value", "others",
+    "undoes", "previous_hash",
+)
+_INSERT = (
+    f"INSERT INTO registry_activities ({', '.join(_COLUMNS)}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is changed: see :class:`millstream.entities.registry.RegistryActivity`."""
+
+    kind: str
+    version: int | None = None
+    key: str | None = None
+    before: str | None = None
+    after: str | None = None
+    others: tuple[int, ...] = ()
+    undoes: int | None = None
+
+
+def moment_of_change(model: Row[Any]) -> int:
+    """The time of a change that is about to happen: now, and never before the last one."""
+    return max(now_ms(), int(model.activity_time))
+
+
+def record(transaction: Transaction, model: Row[Any], change: Change, time: int, **values: Any) -> None:
+    """Write down a change of ``model``, and give its row these new values.
+
+    ``model`` is its row as it was found for change in this operation, which records one change.
+    """
+    others = ",".join(map(str, change.others)) or None
+    row = (
+        model.id, model.activities + 1, model.name, change.kind, time, transaction.principal.name, change.version,
+        change.key, change.before, change.after, others, change.undoes, model.activity_hash,
+    )
+    digest = hash_of(row)
+    many(transaction.connection, _INSERT, [(*row, digest)])
+    transaction.connection.execute(
+        update(registered_models)
+        .where(registered_models.c.id == model.id)
+        .values(activities=model.activities + 1, activity_hash=digest, activity_time=time, **values)
+    )
+
+
+def hash_of(row: tuple[object, ...]) -> str:
+    """The hash of an activity: of all its columns, that of the one before included."""
+    return hashlib.sha256(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+def hashed_columns(row: Row[Any]) -> tuple[object, ...]:
+    """The columns of a row of ``registry_activities`` that its hash is of."""
+    return tuple(getattr(row, column) for column in _COLUMNS)
