@@ -7,7 +7,8 @@
     │   ├── SearchSyntaxError
     │   ├── InvalidPath
     │   ├── ParameterChanged
-    │   └── BadModel                  a folder that is no model, or none of the asked flavor
+    │   ├── BadModel                  a folder that is no model, or none of the asked flavor
+    │   └── SchemaMismatch            data or parameters that are not what a model takes
     ├── BadRequest                    (BAD_REQUEST, 400)
     │   ├── TooSlow                   (BAD_REQUEST, 408)
     │   ├── ThresholdsNotMet          an evaluated model that is not good enough
@@ -210,6 +211,10 @@ class ParameterChanged(InvalidValue):
 
 class BadModel(InvalidValue):
     """A folder that holds no model, or none that can be loaded in the way that was asked."""
+
+
+class SchemaMismatch(InvalidValue):
+    """Data or parameters that a model's signature does not accept: columns, types, shapes."""
 
 
 class BadRequest(MillstreamError):

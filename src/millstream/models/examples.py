@@ -221,7 +221,7 @@ def _column(values: Any) -> list[Any]:
     import numpy
 
     if isinstance(values.dtype, numpy.dtype) and values.dtype.kind in "biuf":
-        return _array(values.to_numpy())
+        return list(_array(values.to_numpy()))
     missing = values.isna()
     items = values.astype(object)
     return [None if gone else _plain(item) for item, gone in zip(items, missing, strict=True)]
@@ -234,12 +234,17 @@ def _array(values: Any) -> Any:
     if values.dtype.kind in "biu":
         return values.tolist()
     if values.dtype.kind == "f":
-        missing = numpy.isnan(values)
-        return numpy.where(missing, None, values.astype(object)).tolist() if missing.any() else values.tolist()
+        return _nested(values, numpy.isnan(values))
     if values.dtype.kind == "M":
-        missing, texts = numpy.isnat(values), numpy.datetime_as_string(values)
-        return numpy.where(missing, None, texts.astype(object)).tolist() if missing.any() else texts.tolist()
+        return _nested(numpy.datetime_as_string(values), numpy.isnat(values))
     return _plain(values.tolist())
+
+
+def _nested(values: Any, missing: Any) -> Any:
+    if missing.any():
+        values = values.astype(object)
+        values[missing] = None
+    return values.tolist()
 
 
 def _plain(value: Any) -> Any:
@@ -268,7 +273,7 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):  # pydantic
         return _plain(value.model_dump())
     raise InvalidValue(
-        f"an input example cannot hold a value of type {kind.__name__}", hint=f"give {KINDS}, or lists and dicts of them"
+        f"an input example cannot hold a value of type {kind.__name__}", hint=f"give {KINDS}, or lists and dicts of it"
     )
 
 

@@ -78,8 +78,8 @@ def infer_signature(
     described = infer_params(params) if params else None
     if inputs is not None and (names := _whole_columns(model_input)):
         _log.info(
-            "whole numbers have no missing value in NumPy: if one may be missing in %s, give the column the type Int64 or"
-            " float64 before the signature is inferred, so that such rows are accepted", ", ".join(map(str, names)),
+            "whole numbers have no missing value in NumPy: if one may be missing in %s, give the column the type Int64"
+            " or float64 before the signature is inferred, so that such rows are accepted", ", ".join(map(str, names)),
         )
     return ModelSignature(inputs, outputs, described)
 

@@ -28,7 +28,8 @@ def test_what_the_model_is_loaded_with_wins() -> None:
         with given({}):
             assert ModelConfig(development_config={"rate": 1}).to_dict() == {}
         elsewhere: list[object] = []
-        thread = threading.Thread(target=lambda: elsewhere.append(ModelConfig(development_config={"rate": 1}).get("rate")))
+        own = ModelConfig, {"rate": 1}
+        thread = threading.Thread(target=lambda: elsewhere.append(own[0](development_config=own[1]).get("rate")))
         thread.start()
         thread.join()
         assert elsewhere == [1]
