@@ -10,7 +10,7 @@ from typing import Any
 from millstream.entities import LoggedModel
 from millstream.errors import BadModel, InvalidValue, LoggedModelNotFound
 from millstream.flavors import loading
-from millstream.models import manifest, mlmodel, requirements
+from millstream.models import manifest, mlmodel, payloads, requirements
 from millstream.models.info import ModelInfo
 from millstream.models.mlmodel import Model
 from millstream.models.signature import ModelSignature
@@ -84,9 +84,7 @@ def infer_pip_requirements(
 def validate_serving_input(model_uri: str, serving_input: str | dict[str, Any]) -> Any:
     """What the model predicts for a request body of a scoring server. Raises as reading the body or predicting does."""
     from millstream.flavors.pyfunc.loading import load_model
-    from millstream.models import examples
-
-    data, params = examples.parse_serving(serving_input)
+    data, params = payloads.parse(serving_input)
     return load_model(model_uri).predict(data, params)
 
 

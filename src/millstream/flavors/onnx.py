@@ -42,7 +42,7 @@ def save_model(
 
     if not isinstance(onnx_model, onnx.ModelProto):
         raise InvalidValue(f"an onnx.ModelProto is expected, not {type(onnx_model).__name__}",
-                           hint="convert it with millstream.onnx: from_sklearn(model, X), from_keras(model), from_torch(…)")
+                           hint="convert it: millstream.onnx.from_sklearn(…), from_keras(…), from_torch(…)")
     try:
         onnx.checker.check_model(onnx_model)
     except onnx.checker.ValidationError as error:

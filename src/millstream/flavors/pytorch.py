@@ -269,7 +269,7 @@ def _read(data: Path, options: dict[str, Any]) -> Any:
         return module.to(options["map_location"]) if options.get("map_location") else module
     if _is_scripted(file):
         pickles.allow(file)
-        return torch.jit.load(str(file), map_location=options.get("map_location"))
+        return torch.jit.load(str(file), map_location=options.get("map_location"))  # type: ignore[no-untyped-call]
     return pickles.load_torch(file, **options)
 
 

@@ -49,15 +49,15 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         cls, model: Model, logged: LoggedModel | None = None, version: int | None = None, uri: str | None = None
     ) -> ModelInfo:
         """The facts of a description, and of the logged model that it belongs to."""
+        known: dict[str, Any] = {} if logged is None else {
+            "name": logged.name, "params": logged.params, "tags": logged.tags, "metrics": logged.metrics,
+            "creation_timestamp": logged.creation_timestamp,
+        }
         return cls(
             artifact_path=model.artifact_path, flavors=model.flavors,
             model_uri=uri or (logged.model_uri if logged is not None else ""), model_uuid=model.model_uuid,
             run_id=model.run_id, saved_input_example_info=model.saved_input_example_info, signature=model.signature,
             utc_time_created=model.utc_time_created, mlflow_version=model.mlflow_version, metadata=model.metadata,
             model_id=model.model_id, registered_model_version=version, env_vars=model.others.get("env_vars"),
-            prompts=model.others.get("prompts"),
-            **({} if logged is None else {
-                "name": logged.name, "params": logged.params, "tags": logged.tags, "metrics": logged.metrics,
-                "creation_timestamp": logged.creation_timestamp,
-            }),
+            prompts=model.others.get("prompts"), **known,
         )

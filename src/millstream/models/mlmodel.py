@@ -7,6 +7,8 @@ known here are kept.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ from millstream._version import VERSION
 from millstream.errors import BadModel, InvalidValue
 
 if TYPE_CHECKING:
+    from millstream.models.info import ModelInfo
     from millstream.models.schema import ParamSchema, Schema
     from millstream.models.signature import ModelSignature
 
@@ -157,8 +160,6 @@ class Model:
         from millstream.artifacts.uris import scheme
 
         if scheme(str(path)) not in ("", "file"):
-            import importlib
-
             # Addresses are looked up in a tracking store, which stands behind this room.
             path = importlib.import_module("millstream.tracking.files").download_artifacts(str(path))
         file = Path(str(path).removeprefix("file://"))
@@ -179,6 +180,27 @@ class Model:
         made = cls.from_dict(fields)
         made.folder = file.parent
         return made
+
+    @classmethod
+    def log(
+        cls, artifact_path: str | None, flavor: Any, registered_model_name: str | None = None,
+        await_registration_for: int | None = 300, metadata: Mapping[str, Any] | None = None, run_id: str | None = None,
+        name: str | None = None, model_type: str | None = None, params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None, step: int = 0, model_id: str | None = None, **options: Any,
+    ) -> ModelInfo:
+        """Save a model with ``flavor.save_model(path=…, mlflow_model=…, **options)`` and log it.
+
+        It is how a flavor that someone else has written logs its models; ours have ``log_model``.
+        """
+        logging = importlib.import_module("millstream.flavors.logging")
+        if metadata is not None:
+            options["metadata"] = metadata
+        info: ModelInfo = logging.log(
+            functools.partial(flavor.save_model, **options), artifact_path, name=name, run_id=run_id,
+            registered_model_name=registered_model_name, await_registration_for=await_registration_for, params=params,
+            tags=tags, model_type=model_type, step=step, model_id=model_id,
+        )
+        return info
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and self.to_dict() == other.to_dict()
