@@ -129,6 +129,11 @@ def convert_input_example_to_serving_input(input_example: Any) -> str | None:
     return None if input_example is None else json.dumps(prepare(input_example).payload, indent=2)
 
 
+def json_values(value: Any) -> Any:
+    """``value`` (an array, scalar, list, dictionary, …) in what JSON has. Raises InvalidValue for what has no form."""
+    return _plain(value)
+
+
 def _has_params(info: Mapping[str, Any]) -> bool:
     return str(info.get("params", "")).lower() == "true"
 
