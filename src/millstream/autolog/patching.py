@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
+import sys
 import types
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,6 +30,8 @@ from millstream.tracking.active import status_after
 
 if TYPE_CHECKING:
     from millstream.autolog.libraries import Library, Settings
+
+logger = logging.getLogger("millstream")
 
 Body: TypeAlias = Callable[[Any], Generator[None, Any, None]]
 
@@ -72,6 +76,11 @@ class Call:
         during training have all they do in one."""
         return Safely(self.library.name, what, silent=bool(self.settings.silent), told=self.told)
 
+    def tell(self, message: str) -> None:
+        """Tell the user something, unless the library is set to be silent."""
+        if not self.settings.silent:
+            logger.info("autologging %s: %s", self.library.name, message)
+
     def begin(self) -> bool:
         """Get ready to log; False where nothing is to be logged."""
         return True
@@ -89,20 +98,23 @@ class Patches:
         self._names: set[tuple[int, str]] = set()
         self._told: list[hooks.Told] = []
 
-    def watch(self, owner: Any, name: str, body: Body, *, nested: bool = False) -> None:
+    def watch(
+        self, owner: Any, name: str, body: Body, *, nested: bool = False, own_calls: bool = True
+    ) -> None:
         """Let ``body`` accompany each call of ``owner.name``, with a :class:`Call`. It makes no run.
 
-        ``owner`` is a module or a class. Calls inside another patched call are left alone unless ``nested`` is true.
-        An owner that has no such name is left as it is: versions of a library differ.
+        ``owner`` is a module or a class. Calls inside another patched call are left alone unless ``nested`` is true,
+        and without ``own_calls`` those that come from the library's own code. An owner that has no such name is left as
+        it is: versions of a library differ.
         """
-        self._patch(owner, name, body, Call, nested)
+        self._patch(owner, name, body, Call, nested, own_calls)
 
-    def train(self, owner: Any, name: str, body: Body) -> None:
+    def train(self, owner: Any, name: str, body: Body, *, own_calls: bool = True) -> None:
         """Let ``body`` accompany each call of ``owner.name``, with a :class:`~millstream.autolog.training.Training`: a
         call that logs into the active run, or into one that is made for it."""
         from millstream.autolog.training import Training
 
-        self._patch(owner, name, body, Training, False)
+        self._patch(owner, name, body, Training, False, own_calls)
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Put ``value`` in the place of the attribute ``owner.name`` until the patches are taken back."""
@@ -132,17 +144,17 @@ class Patches:
             else:
                 delattr(owner, name)
 
-    def _patch(self, owner: Any, name: str, body: Body, kind: type[Call], nested: bool) -> None:
+    def _patch(self, owner: Any, name: str, body: Body, kind: type[Call], nested: bool, own_calls: bool) -> None:
         if (id(owner), name) in self._names:
             return
         raw = inspect.getattr_static(owner, name, None)
         if raw is None:
             return
         self._names.add((id(owner), name))
-        calls = f"{owner.__name__}.{name}"
+        patch = _Patch(self.library, f"{owner.__name__}.{name}", body, kind, nested, own_calls)
 
         def around(function: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
-            return _wrapper(function, original, _Patch(self.library, calls, body, kind, nested))
+            return _wrapper(function, original, patch)
 
         if isinstance(raw, (staticmethod, classmethod)):
             self.replace(owner, name, type(raw)(around(raw.__func__, raw.__func__)))
@@ -157,14 +169,18 @@ class Patches:
 
 
 class _Patch:
-    __slots__ = ("body", "kind", "library", "name", "nested")
+    __slots__ = ("body", "kind", "library", "name", "nested", "stays_out_of")
 
-    def __init__(self, library: Library, name: str, body: Body, kind: type[Call], nested: bool) -> None:
+    def __init__(
+        self, library: Library, name: str, body: Body, kind: type[Call], nested: bool, own_calls: bool
+    ) -> None:
         self.library = library
         self.name = name
         self.body = body
         self.kind = kind
         self.nested = nested
+        # The package whose calls are left alone.
+        self.stays_out_of = None if own_calls else library.hook.partition(".")[0]
 
 
 def _wrapper(function: Callable[..., Any], original: Callable[..., Any], patch: _Patch) -> Callable[..., Any]:
@@ -174,6 +190,10 @@ def _wrapper(function: Callable[..., Any], original: Callable[..., Any], patch: 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if patch.library.is_off or (is_inside() and not patch.nested):
             return original(*args, **kwargs)
+        if patch.stays_out_of is not None:
+            caller = sys._getframe(1).f_globals.get("__name__") or ""
+            if caller.partition(".")[0] == patch.stays_out_of:
+                return original(*args, **kwargs)
         with inside:
             return _accompanied(patch, original, args, kwargs)
 

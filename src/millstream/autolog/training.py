@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from millstream.autolog import sessions
+from millstream.autolog import children, sessions
 from millstream.autolog.patching import Call
 from millstream.errors import InvalidValue, MillstreamError
 from millstream.tracking import artifacts, checks
@@ -177,6 +177,15 @@ class Training(Call):
         used = DatasetInput(entity_of(dataset), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
         self.recorder.store.execute(LogInputs(self.run_id, [used], []))
 
+    def log_child(
+        self, params: Mapping[str, Any], metrics: Mapping[str, Any], tags: Mapping[str, Any] | None = None, *,
+        dataset: Dataset | None = None, run_name: str | None = None, start_time: int | None = None,
+    ) -> None:
+        """Log a finished run below this training's run: a candidate of a search, say. ``start_time`` is in
+        milliseconds since the epoch, now unless given."""
+        with self.safely("child runs"):
+            children.log(self, params, metrics, tags or {}, dataset, run_name, start_time)
+
     def begin_model(self, name: str = "model") -> None:
         """Create the training's logged model before there is one to save, so that the metrics of every epoch belong to
         it. :meth:`log_model` fills it; a training that fails leaves it FAILED."""
@@ -238,12 +247,13 @@ def signature_of(example: Any, predict: Callable[[Any], Any]) -> ModelSignature:
     the global generators of Python and numpy is given back: the program goes on as without it."""
     from millstream.models.signature import infer_signature
 
-    with _random_states_kept():
+    with random_states_kept():
         return infer_signature(example, predict(copied(example)))
 
 
 @contextlib.contextmanager
-def _random_states_kept() -> Iterator[None]:
+def random_states_kept() -> Iterator[None]:
+    """A block whose draws from the global generators of Python and numpy are given back."""
     plain = random.getstate()
     np = sys.modules.get("numpy")
     arrays = np.random.get_state(legacy=False) if np is not None else None
