@@ -25,6 +25,12 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
     )
     from millstream.errors import MillstreamError
     from millstream.exceptions import MlflowException
+    from millstream.registry import (
+        register_model,
+        search_model_versions,
+        search_registered_models,
+        set_model_version_tag,
+    )
     from millstream.tracking.active import ActiveRun
     from millstream.tracking.artifacts import (
         delete_artifact,
@@ -138,6 +144,8 @@ _NAMES = {
     """,
     # Models
     "evaluation": "evaluate validate_evaluation_results",
+    # Registered models
+    "registry": "register_model search_model_versions search_registered_models set_model_version_tag",
     # The client, and everything else
     "tracking.client": "MlflowClient",
     "tracking.doctor": "doctor login",
@@ -168,11 +176,12 @@ __all__ = [
     "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model", "is_tracking_uri_set",
     "last_active_run", "last_logged_model", "load_table", "log_artifact", "log_artifacts", "log_dict", "log_figure",
     "log_image", "log_input", "log_inputs", "log_metric", "log_metrics", "log_model_params", "log_outputs", "log_param",
-    "log_params", "log_stream", "log_table", "log_text", "login", "move_runs", "restore_experiment",
-    "restore_logged_model", "restore_run", "search_experiments", "search_logged_models", "search_runs",
-    "set_active_model", "set_experiment", "set_experiment_tag", "set_experiment_tags", "set_logged_model_tags",
-    "set_registry_uri", "set_system_metrics_node_id", "set_system_metrics_samples_before_logging",
-    "set_system_metrics_sampling_interval", "set_tag", "set_tags", "set_tracking_uri", "start_run",
+    "log_params", "log_stream", "log_table", "log_text", "login", "move_runs", "register_model", "restore_experiment",
+    "restore_logged_model", "restore_run", "search_experiments", "search_logged_models", "search_model_versions",
+    "search_registered_models", "search_runs", "set_active_model", "set_experiment", "set_experiment_tag",
+    "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag", "set_registry_uri",
+    "set_system_metrics_node_id", "set_system_metrics_samples_before_logging", "set_system_metrics_sampling_interval",
+    "set_tag", "set_tags", "set_tracking_uri", "start_run",
 ]
 
 install()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millstream.entities.base import Int64
-from millstream.entities.registry import (
+from millstream.entities.model_registry import (
     ModelVersion,
     ModelVersionTag,
     RegisteredModel,

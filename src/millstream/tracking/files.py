@@ -6,9 +6,10 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
-from millstream.entities import FileInfo
-from millstream.errors import BadRequest, InvalidValue, NotSupported
-from millstream.operations import GetLoggedModel, GetRun
+from millstream import settings
+from millstream.entities import FileInfo, LoggedModel
+from millstream.errors import BadRequest, EndpointNotFound, InvalidValue
+from millstream.operations import GetLoggedModel, GetRun, OrderBy, SearchLoggedModels
 from millstream.tracking import stores
 
 if TYPE_CHECKING:
@@ -40,10 +41,12 @@ def root_of_run(run_id: str, tracking_uri: str) -> str:
     return str(stores.store(tracking_uri).execute(GetRun(run_id)).run.info.artifact_uri)
 
 
-def located(uri: str, tracking_uri: str) -> str:
-    """The place that an address names: ``runs:/…`` and ``models:/m-…`` are looked up, anything else is a place.
+def located(uri: str, tracking_uri: str, registry_uri: str | None = None) -> str:
+    """The place that an address names: ``runs:/…`` and ``models:/…`` are looked up, anything else is a place.
 
-    Raises RunNotFound, LoggedModelNotFound, and InvalidValue for an address that is none.
+    A model that a run has logged lies beside the run: where the run itself has nothing at the path, its logged model of
+    that name is meant. Raises RunNotFound, LoggedModelNotFound, RegisteredModelNotFound, and InvalidValue for an
+    address that is none.
     """
     from millstream.artifacts.uris import join_uri, parse_model_uri, parse_run_uri, scheme
 
@@ -52,15 +55,42 @@ def located(uri: str, tracking_uri: str) -> str:
     uri = os.fspath(uri)
     if scheme(uri) == "runs":
         run = parse_run_uri(uri)
-        return join_uri(root_of_run(run.run_id, tracking_uri), run.path)
+        root = root_of_run(run.run_id, tracking_uri)
+        name, _, inside = run.path.partition("/")
+        if name and not any(found.path == name for found in artifacts_at(root, tracking_uri).list("")):
+            logged = logged_in_run(run.run_id, name, tracking_uri)
+            if logged is not None:
+                return join_uri(logged.artifact_location, inside)
+        return join_uri(root, run.path)
     if scheme(uri) == "models":
         model = parse_model_uri(uri)
         if model.model_id is None:
-            raise NotSupported(f"{uri} names a registered model, which has no place here",
-                               hint="name the logged model (models:/m-…) or the run (runs:/…)")
+            from millstream.tracking.versions import place_of_version
+
+            registry_uri = registry_uri or settings.REGISTRY_URI.get() or tracking_uri
+            place = place_of_version(model, registry_uri)
+            if scheme(place) in ("runs", "models"):  # where the registry does not know the runs
+                place = located(place, tracking_uri, registry_uri)
+            return join_uri(place, model.path)
         found = stores.store(tracking_uri).execute(GetLoggedModel(model.model_id)).model
         return join_uri(found.artifact_location, model.path)
     return uri
+
+
+def logged_in_run(run_id: str, name: str, tracking_uri: str) -> LoggedModel | None:
+    """The newest logged model of this name that a run has made, None when there is none."""
+    if not name or "'" in name:
+        return None
+    store = stores.store(tracking_uri)
+    experiment_id = store.execute(GetRun(run_id)).run.info.experiment_id
+    newest = [OrderBy("creation_timestamp", ascending=False)]
+    try:
+        found = store.execute(SearchLoggedModels(
+            [experiment_id], f"name = '{name}' AND source_run_id = '{run_id}'", max_results=1, order_by=newest
+        )).models
+    except EndpointNotFound:  # servers before MLflow 3
+        return None
+    return found[0] if found else None
 
 
 def around(place: str, tracking_uri: str) -> tuple[ArtifactStore, str]:
@@ -96,7 +126,7 @@ def download_artifacts(
     if run_id is not None:
         return fetch_of_run(run_id, artifact_path, dst_path, tracking_uri)
     assert artifact_uri is not None
-    return _fetch(located(artifact_uri, tracking_uri), dst_path, tracking_uri)
+    return _fetch(located(artifact_uri, tracking_uri, registry_uri), dst_path, tracking_uri)
 
 
 def fetch_of_run(run_id: str, path: str | None, dst_path: str | None, tracking_uri: str) -> str:
@@ -132,6 +162,8 @@ def list_artifacts(
     Raises RunNotFound, LoggedModelNotFound, and InvalidValue unless exactly one of ``artifact_uri`` and ``run_id`` is
     given.
     """
+    from millstream.artifacts.uris import parse_model_uri, scheme
+
     _one_of(artifact_uri, run_id)
     if artifact_uri is not None and artifact_path is not None:
         raise InvalidValue("`artifact_path` cannot be specified if `artifact_uri` is specified")
@@ -139,6 +171,10 @@ def list_artifacts(
     if run_id is not None:
         return artifacts_of_run(run_id, tracking_uri).list(artifact_path or "")
     assert artifact_uri is not None
+    if isinstance(artifact_uri, str) and scheme(artifact_uri) == "models":  # paths are those in the model
+        path = parse_model_uri(artifact_uri).path
+        model = artifact_uri.rstrip("/").removesuffix(path)
+        return artifacts_at(located(model, tracking_uri), tracking_uri).list(path)
     store, name = around(located(artifact_uri, tracking_uri), tracking_uri)
     return store.list(name)
 

@@ -13,7 +13,14 @@ import pytest
 from PIL import Image
 
 import millstream
-from millstream.errors import ArtifactNotFound, BadRequest, InvalidPath, InvalidValue, NotSupported, RunNotFound
+from millstream.errors import (
+    ArtifactNotFound,
+    BadRequest,
+    InvalidPath,
+    InvalidValue,
+    RegisteredModelNotFound,
+    RunNotFound,
+)
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.usefixtures("tracking")
@@ -232,7 +239,7 @@ def test_addresses_that_are_none(run_id: str, function: Any) -> None:
             function(**arguments)
     with pytest.raises(RunNotFound):
         function(run_id="nobody", artifact_path="a")
-    with pytest.raises(NotSupported, match="registered model"):
+    with pytest.raises(RegisteredModelNotFound):
         function("models:/net/1")
     with pytest.raises(InvalidPath):
         function(run_id=run_id, artifact_path="../..")

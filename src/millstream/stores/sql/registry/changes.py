@@ -28,7 +28,7 @@ _INSERT = (
 
 @dataclass(frozen=True)
 class Change:
-    """What is changed: see :class:`millstream.entities.registry.RegistryActivity`."""
+    """What is changed: see :class:`millstream.entities.model_registry.RegistryActivity`."""
 
     kind: str
     version: int | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from millstream.entities.registry import ALL_STAGES, get_canonical_stage
+from millstream.entities.model_registry import ALL_STAGES, get_canonical_stage
 from millstream.errors import AlreadyExists
 from millstream.operations import (
     CreateRegisteredModel,

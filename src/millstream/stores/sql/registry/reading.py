@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, text, tuple_
 
-from millstream.entities.registry import (
+from millstream.entities.model_registry import (
     ALL_STAGES,
     ModelVersion,
     ModelVersionTag,

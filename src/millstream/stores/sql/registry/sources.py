@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from sqlalchemy import Row, select
 
-from millstream.entities.registry import get_canonical_stage
+from millstream.entities.model_registry import get_canonical_stage
 from millstream.errors import InvalidPath, InvalidValue
 from millstream.operations import CreateModelVersion
 from millstream.stores.sql.registry.reading import find_model, find_version, no_version

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from millstream.entities.registry import (
+from millstream.entities.model_registry import (
     ACTIVE_STAGES,
     STAGE_ARCHIVED,
     STAGE_NONE,
