@@ -5,13 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.clients.compare import tables
+from tests.scheduling import Scheduling
 from tests.servers import keeper, postgres
 from tests.servers.ceph import S3Server
 from tests.servers.millstream import MillstreamServer
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
