@@ -124,20 +124,12 @@ def load_state_dict(state_dict_uri: str, **options: Any) -> Any:
     Weights are read without running code, wherever they come from. Raises ArtifactNotFound, and BadModel for a file
     that holds more than weights.
     """
-    import pickle
-
-    import torch
-
     from millstream.tracking.files import download_artifacts
 
     file = Path(download_artifacts(state_dict_uri)) / STATE
     if not file.is_file():
         raise BadModel(f"{state_dict_uri} holds no file {STATE}", hint="name the folder that log_state_dict() wrote")
-    try:
-        return torch.load(file, **{**options, "weights_only": True})
-    except pickle.UnpicklingError as error:
-        raise BadModel(f"{state_dict_uri} holds more than weights: {str(error).splitlines()[0]}",
-                       hint="save model.state_dict(), or the model with save_model()") from None
+    return pickles.load_weights(file, **options)
 
 
 def get_default_pip_requirements() -> list[str]:

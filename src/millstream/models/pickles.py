@@ -106,6 +106,18 @@ def load_torch(path: Path, **options: Any) -> Any:
         raise CorruptModel(f"{path} is not a whole file of PyTorch: {error}", hint="save the model again") from error
 
 
+def load_weights(path: Path, **options: Any) -> Any:
+    """The tensors in a file that ``torch.save`` wrote, wherever it comes from: PyTorch reads nothing else, and so runs
+    no code. Raises BadModel for a file that holds more."""
+    import torch
+
+    try:
+        return torch.load(path, **{**options, "weights_only": True})
+    except pickle.UnpicklingError as error:
+        raise BadModel(f"{path} holds more than weights: {str(error).splitlines()[0]}",
+                       hint="save model.state_dict(), or the model with save_model()") from None
+
+
 def dumps(thing: Any) -> bytes:
     """``thing`` as cloudpickle writes it: what is defined in a program or notebook goes along by value.
 
@@ -147,4 +159,4 @@ def allow(path: Path) -> None:
     trust.check(path)
 
 
-__all__ = ["UntrustedModel", "allow", "dump", "dumps", "load", "load_joblib", "load_torch"]
+__all__ = ["UntrustedModel", "allow", "dump", "dumps", "load", "load_joblib", "load_torch", "load_weights"]
