@@ -94,8 +94,12 @@ class Built:
             yield
 
     def variables(self) -> dict[str, str]:
-        """The environment variables of a process that runs in it: ours, with its programs first on ``PATH``."""
-        left_out = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYENV_VERSION", "CONDA_PREFIX", "CONDA_DEFAULT_ENV")
+        """The environment variables of a process that runs in it: ours, with its programs first on ``PATH``.
+
+        Byte code is written, whatever we do ourselves: the first process compiles what all others use.
+        """
+        left_out = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "PYENV_VERSION",
+                    "CONDA_PREFIX", "CONDA_DEFAULT_ENV")
         kept = {name: value for name, value in os.environ.items() if name not in left_out}
         path = os.pathsep.join([str(self.path / "bin"), *filter(None, [kept.get("PATH")])])
         return {**kept, "PATH": path, "VIRTUAL_ENV": str(self.path)}

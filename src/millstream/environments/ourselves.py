@@ -22,8 +22,8 @@ _OLDEST = (3, 10)
 class Ourselves:
     """How to install the running Millstream, which needs at least the version ``python``.
 
-    ``requirements`` are installed. A checkout is then put on the import path by its folder ``source``, anything else that
-    no package index has is copied from there; ``content`` tells one copy from another.
+    ``requirements`` are installed. A checkout is then put on the import path by its folder ``source``, anything else
+    that no package index has is copied from there; ``content`` tells one copy from another.
     """
 
     requirements: tuple[str, ...]

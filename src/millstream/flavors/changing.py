@@ -50,14 +50,15 @@ def rewrite(model_uri: str, texts: dict[str, str]) -> None:
     store, inside = loading.store_of(model_uri)
     with tempfile.TemporaryDirectory(prefix="millstream-model-") as scratch:
         folder = Path(scratch)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        changed = [folder / name for name in texts]
+        for path, text in zip(changed, texts.values(), strict=True):
+            path.write_text(text, encoding="utf-8")
         if manifest.FILE in {os.path.basename(one.path) for one in store.list(inside)}:
             before = Path(store.download_artifacts(f"{inside}/{manifest.FILE}".lstrip("/"), scratch))
-            manifest.change(before, [folder / name for name in texts])
-            texts = {**texts, manifest.FILE: ""}
-        for name in texts:
-            store.log_artifact(str(folder / name), inside or None)
+            manifest.change(before, changed)
+            changed = [*changed, before]
+        for path in changed:
+            store.log_artifact(str(path), inside or None)
 
 
 def infer_pip_requirements(

@@ -21,7 +21,7 @@ from millstream.models.distributions import distribution_named
 
 __all__ = [
     "CONDA_FILE", "CONSTRAINTS_FILE", "PYTHON_ENV_FILE", "REFERENCES", "REQUIREMENTS_FILE", "ModelEnvironment",
-    "model_requirements", "read_environment", "resolve",
+    "distribution_in", "file_names", "merged", "model_requirements", "read_environment", "resolve",
 ]
 
 REQUIREMENTS_FILE = "requirements.txt"
@@ -66,8 +66,14 @@ class ModelEnvironment:
             "name": _NAME,
         }
 
-    def write(self, folder: str | os.PathLike[str]) -> list[str]:
-        """Write the files into ``folder`` and return their names."""
+    @property
+    def conda_packages(self) -> list[str]:
+        """What the conda file asks of conda itself, beside Python and pip."""
+        items = [item for item in _dependencies(self.conda or {}) if isinstance(item, str)]
+        return [item for item in items if not re.match(r"(?:[\w-]+::)?(?:python|pip)(?![\w-])", item)]
+
+    def texts(self) -> dict[str, str]:
+        """The files by name."""
         files = {
             CONDA_FILE: _yaml_text(self.conda_env()),
             PYTHON_ENV_FILE: _yaml_text(
@@ -77,6 +83,11 @@ class ModelEnvironment:
         }
         if self.constraints:
             files[CONSTRAINTS_FILE] = "\n".join(self.constraints)
+        return files
+
+    def write(self, folder: str | os.PathLike[str]) -> list[str]:
+        """Write the files into ``folder`` and return their names."""
+        files = self.texts()
         for name, text in files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
         return sorted(files)
@@ -114,17 +125,17 @@ def resolve(
         listed = read_requirements(pip_requirements)
         return ModelEnvironment(python, listed.lines, listed.constraints)
     extra = read_requirements(extra_pip_requirements) if extra_pip_requirements is not None else Requirements()
-    return ModelEnvironment(python, _merged(list(inferred), extra.lines), extra.constraints)
+    return ModelEnvironment(python, merged(list(inferred), extra.lines), extra.constraints)
 
 
-def _merged(inferred: list[str], extra: list[str]) -> list[str]:
-    """Inferred pins with what was asked for beside them; a bare name keeps the pin."""
+def merged(inferred: list[str], extra: list[str]) -> list[str]:
+    """Requirements with what was asked for beside them, which wins; a bare name keeps the pin."""
     if not extra:
         return inferred
-    pins = {_distribution(line): line for line in inferred}
+    pins = {distribution_in(line): line for line in inferred}
     added = []
     for line in extra:
-        name = _distribution(line)
+        name = distribution_in(line)
         bare = re.fullmatch(r"[A-Za-z0-9._-]+(\[[^\]]*\])?", line)
         if name in pins and bare:
             pins[name] = pins[name].replace(name, name + bare[1], 1) if bare[1] else pins[name]
@@ -134,7 +145,8 @@ def _merged(inferred: list[str], extra: list[str]) -> list[str]:
     return [*pins.values(), *added]
 
 
-def _distribution(line: str) -> str:
+def distribution_in(line: str) -> str:
+    """The normalized name of the distribution that a requirement is about; the line itself for one without a name."""
     name = _NAME_OF.match(line)
     return re.sub(r"[-_.]+", "-", name[0]).lower() if name and "://" not in line.partition("@")[0] else line
 
@@ -189,6 +201,14 @@ def _conda_python(content: Mapping[str, Any]) -> str | None:
     return None
 
 
+def file_names(references: object = None) -> tuple[str, str]:
+    """The names of the conda file and the Python file of a model, see :func:`read_environment`."""
+    if isinstance(references, str):
+        return references, PYTHON_ENV_FILE
+    told = references if isinstance(references, Mapping) else {}
+    return str(told.get("conda", CONDA_FILE)), str(told.get("virtualenv", PYTHON_ENV_FILE))
+
+
 def read_environment(folder: str | os.PathLike[str], references: object = None) -> ModelEnvironment:
     """The environment of a saved model.
 
@@ -196,12 +216,7 @@ def read_environment(folder: str | os.PathLike[str], references: object = None) 
     name of the conda file. Raises NotFound for a model that has none of the files.
     """
     root = Path(folder)
-    conda_file, python_file = CONDA_FILE, PYTHON_ENV_FILE
-    if isinstance(references, str):
-        conda_file = references
-    elif isinstance(references, Mapping):
-        conda_file = str(references.get("conda", conda_file))
-        python_file = str(references.get("virtualenv", python_file))
+    conda_file, python_file = file_names(references)
     conda = _read_yaml(_inside(root, conda_file)) if _inside(root, conda_file).is_file() else None
     if conda is not None and not isinstance(conda, dict):
         raise InvalidValue(f"the file {conda_file} of the model holds no mapping")

@@ -1,0 +1,248 @@
+"""A model in the environment that it names: predicting there, and asking for and changing what it needs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from millstream.artifacts.uris import scheme
+from millstream.environments import building
+from millstream.environments.building import Built, Environment
+from millstream.environments.lines import read_requirements
+from millstream.errors import (
+    ArtifactNotFound,
+    BadModel,
+    EnvironmentFailed,
+    InvalidValue,
+    NotFound,
+    NotSupported,
+    UntrustedModel,
+    from_wire,
+)
+from millstream.flavors import changing, loading, prediction
+from millstream.models import environment_files, mlmodel, trust
+from millstream.models.environment_files import (
+    CONDA_FILE,
+    CONSTRAINTS_FILE,
+    REQUIREMENTS_FILE,
+    ModelEnvironment,
+    distribution_in,
+)
+from millstream.models.mlmodel import PYTHON_FUNCTION, Model
+
+__all__ = [
+    "build_model_env", "environment_of", "get_model_dependencies", "predict", "update_model_requirements",
+]
+
+logger = logging.getLogger("millstream")
+
+MANAGERS = ("virtualenv", "uv", "conda", "local")
+# A request may hold a table, so that whoever answers it needs pandas, whatever the model needs.
+_ALWAYS = ("pandas",)
+
+
+def predict(
+    model_uri: str, input_data: Any = None, input_path: str | os.PathLike[str] | None = None,
+    content_type: str = "json", output_path: str | os.PathLike[str] | None = None,
+    env_manager: str | None = "virtualenv", install_mlflow: bool = False,
+    pip_requirements_override: list[str] | None = None, extra_envs: Mapping[str, str] | None = None,
+) -> None:
+    """Let the model at ``model_uri`` predict in an environment of its own, made of what it says it needs.
+
+    ``input_data`` are whatever the model takes, or text of ``content_type`` ("json": the body of a request to a scoring
+    server; "csv"); ``input_path`` is a file of that. The answer, ``{"predictions": …}``, is written to ``output_path``
+    or printed. The environment is built by uv at the first time and found again later: "virtualenv", "uv" and, for
+    models without packages of conda's own, "conda" mean the same. "local" predicts in this process.
+
+    ``pip_requirements_override`` are requirements that win over the model's; ``extra_envs`` are environment variables
+    of the process that predicts. Millstream is always in that environment, so ``install_mlflow`` changes nothing.
+    Raises EnvironmentFailed, PythonNotFound, and what loading and predicting raise.
+    """
+    if (input_data is None) == (input_path is None):
+        raise InvalidValue("exactly one of input_data and input_path is expected",
+                           hint="give the data, or the path of a file that holds them")
+    if content_type not in ("json", "csv"):
+        raise InvalidValue.of("content_type", content_type, "it is neither json nor csv")
+    if input_path is not None:
+        input_data = Path(input_path).read_text(encoding="utf-8")
+    text = prediction.request(input_data, content_type)
+    if _is_local(env_manager, pip_requirements_override, extra_envs):
+        answer = prediction.answer(loading.fetch(model_uri), text, content_type)
+    else:
+        answer = _elsewhere(model_uri, text, content_type, _managed(env_manager), pip_requirements_override or (),
+                            extra_envs or {})
+    if output_path is not None:
+        Path(output_path).write_text(answer, encoding="utf-8")
+    else:
+        print(answer, flush=True)
+
+
+def _is_local(manager: str | None, override: object, variables: object) -> bool:
+    if manager != "local":
+        return False
+    for name, value in (("pip_requirements_override", override), ("extra_envs", variables)):
+        if value:
+            raise InvalidValue(f"{name} has no meaning with env_manager='local', which predicts in this process",
+                               hint="leave it out, or use env_manager='uv'")
+    return True
+
+
+def _managed(manager: str | None) -> str:
+    if manager not in (*MANAGERS, None):
+        raise InvalidValue.of("env_manager", manager, f"it is none of {', '.join(MANAGERS)}")
+    return manager or "virtualenv"
+
+
+def environment_of(
+    folder: Path, *, manager: str = "virtualenv", override: Iterable[str] = ()
+) -> Environment:
+    """What the environment of the model in ``folder`` holds. Raises NotFound for a model that does not say."""
+    block = Model.load(folder).flavors.get(PYTHON_FUNCTION) or {}
+    told = environment_files.read_environment(folder, block.get("env"))
+    _look_at_conda(told, manager)
+    added = read_requirements(override)
+    lines = environment_files.merged(told.requirements, added.lines)
+    names = {distribution_in(line) for line in lines}
+    return Environment(
+        told.python, (*lines, *(name for name in _ALWAYS if name not in names)),
+        (*told.constraints, *added.constraints), tuple(told.build), millstream=True,
+    )
+
+
+def _look_at_conda(told: ModelEnvironment, manager: str) -> None:
+    own = told.conda_packages
+    if own and manager == "conda":
+        raise NotSupported(f"the model needs packages of conda: {', '.join(own)}",
+                           hint="predict with env_manager='local' in an environment made from its conda.yaml")
+    if own:
+        logger.warning("The model's conda.yaml names packages that are left out, as no conda is used: %s; name those "
+                       "that it needs in pip_requirements_override", ", ".join(own))
+
+
+def _elsewhere(
+    model_uri: str, text: str, content_type: str, manager: str, override: Iterable[str], variables: Mapping[str, str]
+) -> str:
+    folder = loading.fetch(model_uri)
+    built = building.build(environment_of(folder, manager=manager, override=override))
+    with built.in_use(), tempfile.TemporaryDirectory(prefix="millstream-predict-") as scratch:
+        given, taken = Path(scratch, "request"), Path(scratch, "answer")
+        given.write_text(text, encoding="utf-8")
+        # What this process trusts, the other one may unpickle: it is the same model, and the same user's.
+        with contextlib.suppress(UntrustedModel):
+            trust.check(folder)
+            variables = {**variables, prediction.TRUSTED: "1"}
+        command = [*map(str, (built.python, "-m", prediction.__name__, folder.resolve(), content_type, given, taken))]
+        done = subprocess.run(command, env={**built.variables(), **variables}, stdin=subprocess.DEVNULL, check=False)
+        try:
+            told = json.loads(taken.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise EnvironmentFailed(f"the process that predicts ended with status {done.returncode} and no answer",
+                                    hint=f"its last words are above; it ran in {built.path}") from None
+    if "error" in told:
+        raise from_wire(told["error"])
+    return str(told["answer"])
+
+
+def build_model_env(
+    model_uri: str, save_path: str | os.PathLike[str], env_manager: str | None = "virtualenv"
+) -> str:
+    """Build the environment of the model at ``model_uri`` and return the path of an archive of it below ``save_path``.
+
+    The archive (``.tar.gz``) may be unpacked anywhere on a machine that has the same interpreter at the same place.
+    Raises EnvironmentFailed, PythonNotFound, and InvalidValue for "local".
+    """
+    manager = _managed(env_manager)
+    if manager == "local":
+        raise InvalidValue("env_manager='local' has no environment to build", hint="use env_manager='uv'")
+    built = building.build(environment_of(loading.fetch(model_uri), manager=manager))
+    target = Path(save_path)
+    target.mkdir(parents=True, exist_ok=True)
+    archive = target / f"{built.key}.tar.gz"
+    if not archive.exists():
+        _pack(built, archive)
+    return str(archive)
+
+
+def _pack(built: Built, archive: Path) -> None:
+    unfinished = archive.with_name(f".{archive.name}.{os.getpid()}")
+    try:
+        with built.in_use(), tarfile.open(unfinished, "w:gz", compresslevel=1) as packed:
+            packed.add(built.path, built.key)
+        unfinished.replace(archive)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def get_model_dependencies(model_uri: str, format: str = "pip") -> str:
+    """The path of the model's ``requirements.txt`` ("pip") or ``conda.yaml`` ("conda"), on this machine.
+
+    Raises InvalidValue for another format, and NotFound for a model that has no such file.
+    """
+    if format not in ("pip", "conda"):
+        raise InvalidValue.of("format", format, "it is neither pip nor conda")
+    folder, references = _environment_files(model_uri)
+    if format == "conda":
+        path = folder / environment_files.file_names(references)[0]
+        if not path.is_file():
+            raise NotFound(f"the model at {model_uri} has no conda.yaml", hint="ask for format='pip'")
+        return str(path)
+    path = environment_files.model_requirements(folder, references)
+    logger.info("Install what the model needs with: pip install -r %s", path)
+    return str(path)
+
+
+def _environment_files(model_uri: str) -> tuple[Path, Any]:
+    """A folder with the files of the model's environment, and how its MLmodel names them; nothing else is fetched."""
+    uri = os.fspath(model_uri)
+    store, inside = loading.store_of(uri)
+    folder = None if scheme(uri) in ("", "file") else tempfile.mkdtemp(prefix="millstream-environment-")
+
+    def fetched(name: str) -> Path:
+        return Path(store.download_artifacts(f"{inside}/{name}".lstrip("/"), folder))
+
+    try:
+        described = fetched(mlmodel.FILE)
+    except ArtifactNotFound:
+        raise BadModel(f"there is no model at {uri}: it holds no file named {mlmodel.FILE}",
+                       hint="name what save_model() or log_model() wrote") from None
+    references = (Model.load(described).flavors.get(PYTHON_FUNCTION) or {}).get("env")
+    wanted = {REQUIREMENTS_FILE, CONSTRAINTS_FILE, *environment_files.file_names(references)}
+    for name in sorted(wanted & {os.path.basename(one.path) for one in store.list(inside)}):
+        fetched(name)
+    return described.parent, references
+
+
+def update_model_requirements(
+    model_uri: str, operation: str, requirement_list: Iterable[str]
+) -> None:
+    """Add requirements to the model at ``model_uri`` ("add"), or take them out ("remove").
+
+    One that is added takes the place of another of the same distribution; one to remove is named with or without a
+    version, and one that the model does not have is told in the log. Its ``requirements.txt`` and ``conda.yaml``
+    change. Raises InvalidValue for a line that is no requirement or another operation.
+    """
+    if operation not in ("add", "remove"):
+        raise InvalidValue.of("operation", operation, "it is neither add nor remove")
+    asked = read_requirements(requirement_list).lines
+    folder, references = _environment_files(model_uri)
+    told = environment_files.read_environment(folder, references)
+    had = {distribution_in(line) for line in told.requirements}
+    named = {distribution_in(line): line for line in asked}
+    if operation == "add":
+        told.requirements = [named.pop(distribution_in(line), line) for line in told.requirements]
+        told.requirements += named.values()
+    else:
+        for name in named.keys() - had:
+            logger.warning("The model does not require %s, so there is nothing to remove", name)
+        told.requirements = [line for line in told.requirements if distribution_in(line) not in named]
+    texts = told.texts()
+    conda = environment_files.file_names(references)[0]
+    changing.rewrite(model_uri, {REQUIREMENTS_FILE: texts[REQUIREMENTS_FILE], conda: texts[CONDA_FILE]})
