@@ -1,7 +1,7 @@
 """Which tests run in the same one of pytest's workers.
 
-Those of a file do, so that what a module sets up (a database, a server, a fitted model) is set up once; and those of all
-files about TensorFlow, torch or Spark, as each costs seconds to import or start and half a gigabyte to keep.
+Those of a file do, so that what a module sets up (a database, a server, a fitted model) is set up once; and those of
+all files about TensorFlow, torch or Spark, as each costs seconds to import or start and half a gigabyte to keep.
 """
 
 from __future__ import annotations
