@@ -58,6 +58,8 @@ ALIASES: dict[str, str | None] = {
     "pyfunc.loaders": None,
     "pyfunc.loaders.code_model": "millstream.flavors.pyfunc.loading",
     "pyfunc.model": "millstream.flavors.pyfunc.python_model",
+    "pyfunc.utils": "millstream.models.mlflow_names",
+    "pyfunc.utils.data_validation": "millstream.models.mlflow_names",
     "store": None,
     "store.entities": "millstream.entities",
     "store.entities.paged_list": "millstream.entities",
@@ -109,6 +111,27 @@ class _Finder:
             return None
         stands = ALIASES[name]
         return ModuleSpec(fullname, _Stands(stands), is_package=stands is None)  # type: ignore[arg-type]
+
+
+class _MlflowFinder:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != "mlflow" and not fullname.startswith("mlflow."):
+            return None
+        import importlib.util
+
+        stands = _PACKAGE[:-1] + fullname[len("mlflow"):]
+        if stands not in sys.modules and importlib.util.find_spec(stands) is None:
+            return None
+        return ModuleSpec(fullname, _Stands(stands), is_package=True)  # type: ignore[arg-type]
+
+
+def stand_in_for_mlflow() -> None:
+    """Let this process find Millstream's modules as ``mlflow`` where MLflow is not installed: the code of a model that
+    was written for it may import it, when it is loaded and later."""
+    if not any(isinstance(finder, _MlflowFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_MlflowFinder())
 
 
 def install() -> None:

@@ -14,6 +14,7 @@ import types
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from millstream._aliases import stand_in_for_mlflow
 from millstream.errors import BadModel, CorruptModel, UntrustedModel
 from millstream.models import trust
 
@@ -27,26 +28,22 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if module == _THEIRS or module.startswith(f"{_THEIRS}."):
-            ours = _OURS + module[len(_THEIRS):]
-            try:
-                found: Any = importlib.import_module(ours)
-                for part in name.split("."):
-                    found = getattr(found, part)
-                return found
-            except (ImportError, AttributeError):
-                pass
-        if module == "importlib" and name == "import_module":
-            return _import_module
+            for ours in (_OURS + module[len(_THEIRS):], "millstream.models.mlflow_names"):
+                try:
+                    found: Any = importlib.import_module(ours)
+                    for part in name.split("."):
+                        found = getattr(found, part)
+                    return found
+                except (ImportError, AttributeError):
+                    continue
+        if (module, name) == ("importlib", "import_module"):
+            return _import_ours
         return super().find_class(module, name)
 
 
-def _import_module(name: str) -> Any:
-    if name == _THEIRS or name.startswith(f"{_THEIRS}."):
-        try:
-            return importlib.import_module(_OURS + name[len(_THEIRS):])
-        except ImportError:
-            pass
-    return importlib.import_module(name)
+def _import_ours(name: str) -> Any:
+    """The module of a class that was written under MLflow's name: ours, also where MLflow is installed."""
+    return importlib.import_module(_OURS + name[len(_THEIRS):] if f"{name}.".startswith(f"{_THEIRS}.") else name)
 
 
 def load(path: Path, *, compression: str | None = None) -> Any:
@@ -55,6 +52,7 @@ def load(path: Path, *, compression: str | None = None) -> Any:
     Raises UntrustedModel, CorruptModel, and BadModel when a module that it needs is not installed here.
     """
     trust.check(path)
+    stand_in_for_mlflow()
     if compression not in _OPENERS:
         raise BadModel(f"{path} is compressed by {compression!r}, which is not known here",
                        hint=f"known are {', '.join(filter(None, _OPENERS))}")

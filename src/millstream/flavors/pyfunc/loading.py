@@ -22,6 +22,7 @@ logger = logging.getLogger("millstream")
 
 PYTHON_MODEL_LOADER = "mlflow.pyfunc.model"
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;,]+)")
+_OURSELVES = frozenset({"mlflow", "mlflow-skinny", "millstream"})  # whose place this package takes
 SCRIPT_LOADER = "mlflow.pyfunc.loaders.code_model"
 
 
@@ -58,8 +59,10 @@ def _warn_of_mismatches(folder: Path, references: object) -> None:
     differ = []
     for line in lines:
         pinned = _PIN.fullmatch(line)
-        installed = distribution_named(pinned[1]) if pinned else None
-        if pinned and (installed is None or installed.version.partition("+")[0] != pinned[2]):
+        if pinned is None or pinned[1] in _OURSELVES:
+            continue
+        installed = distribution_named(pinned[1])
+        if installed is None or installed.version.partition("+")[0] != pinned[2]:
             differ.append(f"{pinned[1]} {pinned[2]} (here {installed.version if installed else 'none'})")
     if differ:
         logger.warning("the model in %s was saved with other packages than this environment has: %s; it may predict in "
