@@ -30,7 +30,7 @@ def group_of(nodeid: str) -> str:
     return nodeid if file in SPREAD else file
 
 
-class Scheduling(LoadScopeScheduling):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist publishes no types
     """The largest group goes first, each to the worker that is free."""
 
     def _split_scope(self, nodeid: str) -> str:

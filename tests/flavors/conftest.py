@@ -68,8 +68,8 @@ def environment_of(tmp_path: Path) -> Callable[[Path], Path]:
         variables = {**os.environ, **({"UV_FIND_LINKS": ",".join(folders)} if folders else {})}
         pins = ["-c", "constraints/dev.txt", "--build-constraints", "constraints/build.txt"]
         for words in (
-            ["venv", "--python", sys.executable, python.parents[1]],
-            ["pip", "install", "--python", python, *pins, "-r", model / "requirements.txt", "-e", "."],
+            ["venv", "--python", sys.executable, str(python.parents[1])],
+            ["pip", "install", "--python", str(python), *pins, "-r", str(model / "requirements.txt"), "-e", "."],
         ):
             command = [uv, "--quiet", *words]
             done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)

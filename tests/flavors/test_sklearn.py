@@ -79,13 +79,13 @@ def test_mlflow_reads_the_description_of_a_model_saved_here(
         import mlflow
 
         info = mlflow.models.get_model_info(folder)
-        loaded = mlflow.pyfunc.load_model(folder)
         result = {
-            "inputs": info.signature.inputs.to_dict(), "outputs": info.signature.outputs.to_dict(),
-            "metadata": info.metadata, "flavors": sorted(info.flavors), "example": loaded.input_example,
+            "signature": info.signature == mlflow.models.infer_signature(data, predictions),
+            "columns": info.signature.inputs.to_dict(), "metadata": info.metadata, "flavors": sorted(info.flavors),
+            "example": mlflow.pyfunc.load_model(folder).input_example,
         }
         """,
-        folder=str(tmp_path / "model"),
+        folder=str(tmp_path / "model"), data=data, predictions=fitted.predict(data),
     )
     pd.testing.assert_frame_equal(told.pop("example"), data[:3])
     assert told == {
