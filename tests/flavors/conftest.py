@@ -71,7 +71,7 @@ def environment_of(tmp_path: Path) -> Callable[[Path], Path]:
             ["venv", "--python", sys.executable, str(python.parents[1])],
             ["pip", "install", "--python", str(python), *pins, "-r", str(model / "requirements.txt"), "-e", "."],
         ):
-            command = [uv, "--quiet", *words]
+            command = [str(uv), "--quiet", *words]
             done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
         return python
