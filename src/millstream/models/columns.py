@@ -54,12 +54,17 @@ def conversion(dtype: Any, kind: ColumnType, required: bool = True) -> Convert |
     if isinstance(kind, CompositeType):
         return functools.partial(_cells, kind, required)
     if isinstance(dtype, numpy.dtype):
+        if dtype.kind == "O" and kind not in (DataType.string, DataType.binary):
+            return functools.partial(_objects, kind, required)
         return _of_numpy(dtype, kind)
     return _of_pandas(dtype, kind)
 
 
 def from_python(values: Sequence[Any], kind: ColumnType, required: bool = True) -> Any:
-    """Python's own values as a column of ``kind``: an array of numbers, else a list. Raises Misfit."""
+    """Python's own values as a column of ``kind``: an array of numbers, else a list. Raises Misfit.
+
+    Whole numbers of which some are missing, in a column where they may be, become pandas' nullable ones.
+    """
     if isinstance(kind, AnyType):
         return values
     if isinstance(kind, CompositeType):
@@ -70,7 +75,9 @@ def from_python(values: Sequence[Any], kind: ColumnType, required: bool = True) 
     if odd := [python for python in found if not _takes(kind, python)]:
         raise Misfit(f"values of type {odd[0].__name__}", _remedy(kind))
     if kind in WHOLE:
-        return _whole(values, kind, gone)
+        if gone and required:
+            raise Misfit("whole numbers of which some are missing", _remedy(kind, nullable=True))
+        return _whole(values, kind, missing)
     if kind in REAL:
         return _real(values, kind, missing)
     if kind is DataType.datetime:
@@ -86,9 +93,7 @@ def _of_numpy(dtype: numpy.dtype[Any], kind: DataType) -> Convert | None:
     import numpy
 
     target = kind.to_numpy()
-    if dtype.kind == "O":
-        return None if kind in (DataType.string, DataType.binary) else functools.partial(_objects, kind)
-    if dtype == target:
+    if dtype == target or dtype.kind == "O":
         return None
     widened = numpy.can_cast(dtype, target, "safe")
     if (kind in WHOLE and dtype.kind in "iu" and widened) or (kind in REAL and dtype.kind == "f" and widened):
@@ -132,6 +137,16 @@ def _of_pandas(dtype: Any, kind: DataType) -> Convert | None:
     if plain is None or plain.kind not in "biuf":
         return functools.partial(_refuse, kind)
     return functools.partial(_nullable, plain, kind)
+
+
+def together(plan: Sequence[Convert | None]) -> Convert | None:
+    """The one conversion of all columns of a frame at once, when they are all widened to one type."""
+    first = plan[0] if plan else None
+    if isinstance(first, functools.partial) and first.func is _astype and all(
+        isinstance(one, functools.partial) and one.func is _astype and one.args == first.args for one in plan
+    ):
+        return first
+    return None
 
 
 def _astype(target: numpy.dtype[Any], column: Any) -> Any:
@@ -182,9 +197,9 @@ def _refuse(kind: ColumnType, column: Any) -> Any:
     raise Misfit(f"{column.dtype}{' with missing values' if missing else ''}", _remedy(kind, whole))
 
 
-def _objects(kind: DataType, column: Any) -> Any:
+def _objects(kind: DataType, required: bool, column: Any) -> Any:
     values = list(column)
-    made = from_python(values, kind)
+    made = from_python(values, kind, required)
     return column if made is values else made
 
 
@@ -274,14 +289,17 @@ def _takes(kind: ColumnType, python: type) -> bool:
     return issubclass(python, str)
 
 
-def _whole(values: Iterable[Any], kind: DataType, gone: bool) -> Any:
+def _whole(values: Iterable[Any], kind: DataType, missing: list[bool]) -> Any:
     import numpy
 
-    if gone:
-        raise Misfit("whole numbers of which some are missing", _remedy(kind, nullable=True))
-    for value in values:
-        if not _in_range(value, kind):
+    for value, absent in zip(values, missing, strict=True):
+        if not absent and not _in_range(value, kind):
             raise Misfit(f"{value}, which is beyond {BITS[kind]} bits")
+    if any(missing):
+        import pandas
+
+        filled = [None if absent else value for value, absent in zip(values, missing, strict=True)]
+        return pandas.array(filled, dtype=NULLABLE[kind])
     return numpy.array(values, dtype=kind.to_numpy())
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from millstream.errors import InvalidValue, SchemaMismatch
-from millstream.models.columns import Convert, Misfit, conversion, from_python
+from millstream.models.columns import Convert, Misfit, conversion, from_python, together
 from millstream.models.schema import AnyType, Array, ColSpec, DataType, Map, Object, ParamSchema, Schema
 from millstream.models.signature import ModelSignature
 from millstream.models.tensors import TensorEnforcer
@@ -110,6 +110,8 @@ class Enforcer:
             if whole:
                 self._fitting = types
             return data
+        if not missing and (convert := together(plan)) is not None:
+            return convert(data)
         faults = _Faults(self, given if given is not None else data, missing)
         made = {}
         for position, (spec, convert) in enumerate(zip(specs, plan, strict=True)):
@@ -155,13 +157,14 @@ class Enforcer:
     def _from_dict(self, data: dict[Any, Any]) -> Any:
         if self._is_one(Object, Map):
             return self._from_columns({0: [data]})
-        if not self._named:
-            data = dict(enumerate(data.values()))
+        named = data if self._named else dict(enumerate(data.values()))
         columns, single = {}, []
         for name, spec in zip(self._names, self._columns, strict=True):
-            if name not in data:
+            if name not in named:
                 continue
-            values = data[name]
+            values = named[name]
+            if type(values).__name__ == "ndarray" and not values.ndim:
+                values = values.item()
             if not isinstance(values, list) and getattr(values, "ndim", 0) == 1 and not _is_array(spec, values):
                 values = list(values)
             elif not isinstance(values, list) or _is_array(spec, values):

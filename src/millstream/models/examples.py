@@ -16,6 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from millstream.errors import BadModel, InvalidValue
+from millstream.models.requests import frame, parse_serving
+from millstream.models.schema import Schema, TensorSpec
+
+__all__ = [
+    "InputExample", "ModelInputExample", "convert_input_example_to_serving_input", "load", "load_params",
+    "parse_serving", "prepare", "serving_payload",
+]
 
 FILE = "input_example.json"
 SERVING_FILE = "serving_input_example.json"
@@ -24,6 +31,8 @@ READABLE_CHARACTERS = 100_000
 # What a request holds of a sparse matrix at most, in which all the zeros are written out.
 DENSE_NUMBERS = 1_000_000
 
+# What annotations of users call an input example.
+ModelInputExample = Any
 KINDS = "a DataFrame, Series, ndarray, sparse matrix, dict, list, text, bytes, number, date or pydantic object"
 
 
@@ -86,14 +95,17 @@ def prepare(example: Any) -> InputExample:
     return InputExample(example)
 
 
-def load(folder: str | Path, info: Mapping[str, Any]) -> Any:
-    """The data of the example in ``folder``, which ``info`` of its MLmodel describes. Raises BadModel."""
+def load(folder: str | Path, info: Mapping[str, Any], schema: Schema | None = None) -> Any:
+    """The data of the example in ``folder``, which ``info`` of its MLmodel describes. Raises BadModel.
+
+    With the model's schema the data have their types again: dates, bytes, the width of numbers.
+    """
     content, kind = _read(folder, info), info.get("type")
     if _has_params(info):
         content = content["inputs"]
     try:
         if kind == "dataframe":
-            return _frame(content)
+            return _frame(content, schema)
         if kind in ("sparse_matrix_csr", "sparse_matrix_csc"):
             from scipy import sparse
 
@@ -103,12 +115,12 @@ def load(folder: str | Path, info: Mapping[str, Any]) -> Any:
             if info.get("format") == "tf-serving":  # written by MLflow 1
                 content = content["inputs"]
             if isinstance(content, dict):
-                return {name: _numbers(values) for name, values in content.items()}
-            return _numbers(content)
+                return {name: _numbers(values, schema, name) for name, values in content.items()}
+            return _numbers(content, schema)
     except (KeyError, TypeError, ValueError) as error:
         path = _path(folder, info)
         raise BadModel(f"the file {path} holds no {kind}: {error!r}", hint="save the model again") from None
-    return content
+    return content if schema is None else parse_serving({"inputs": content}, schema)[0]
 
 
 def load_params(folder: str | Path, info: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -155,19 +167,18 @@ def _read(folder: str | Path, info: Mapping[str, Any]) -> Any:
     return content
 
 
-def _frame(content: Any) -> Any:
-    import pandas
-
-    if isinstance(content, list):
-        return pandas.DataFrame(content)
-    columns = content.get("columns")
-    labels = columns and [tuple(label) if isinstance(label, list) else label for label in columns]
-    return pandas.DataFrame(content["data"], index=content.get("index"), columns=labels)
+def _frame(content: Any, schema: Schema | None) -> Any:
+    rows, names = (content, None) if isinstance(content, list) else (content["data"], content.get("columns"))
+    columns = list(zip(*rows, strict=True)) or [() for _ in names or ()]
+    return frame(names, columns, schema, None if isinstance(content, list) else content.get("index"))
 
 
-def _numbers(content: Any) -> Any:
+def _numbers(content: Any, schema: Schema | None, name: str | None = None) -> Any:
     import numpy
 
+    spec = next((spec for spec in schema or () if spec.name == name and isinstance(spec, TensorSpec)), None)
+    if spec is not None and spec.type.kind in "biufM":
+        return numpy.array(content, dtype=spec.type)
     made = numpy.array(content)
     if made.dtype.kind == "O" and all(item is None or type(item) in (int, float) for item in made.flat):
         return made.astype(float)  # null stood for numbers that are missing

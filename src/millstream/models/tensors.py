@@ -119,6 +119,11 @@ def _from_python(values: list[Any], target: numpy.dtype[Any]) -> Any:
         array = numpy.array(values)
     except ValueError:  # rows of different lengths
         return None
+    if target.kind == "M" and array.dtype.kind == "U":
+        try:
+            return array.astype(target)
+        except ValueError:  # texts that are no dates
+            return array
     if array.dtype.kind == "f" and target.kind == "f":
         return array.astype(target)
     if array.dtype.kind in "iu" and target.kind in "iu" and array.size:

@@ -70,7 +70,10 @@ def _fit_dict(value: Any, kind: Object | Map, name: str) -> dict[str, Any]:
         raise InvalidValue(f"{name!r} lacks {', '.join(map(repr, missing))}, which {kind!r} requires")
     if unknown := sorted(value.keys() - known.keys()):
         raise InvalidValue(f"{name!r} has {', '.join(map(repr, unknown))}, which {kind!r} does not name")
-    return {key: fit(item, known[key].dtype, f"{name}.{key}") for key, item in value.items()}
+    return {
+        key: None if item is None and not known[key].required else fit(item, known[key].dtype, f"{name}.{key}")
+        for key, item in value.items()
+    }
 
 
 def _fit_datetime(value: Any, kind: ColumnType, name: str) -> dates.datetime:
