@@ -108,7 +108,7 @@ def _built_in(
         _keep_scores(given, extra, frame, kept)
         _keep_custom(functions, given, kept, Path(temporary))
         drawn()
-        if subject is not None and model_type is not None and options.log_model_explainability is not False:
+        if subject is not None and options.log_model_explainability:
             from millstream.evaluation import explaining
 
             explaining.explain(subject, dataset.features_data, options, kept.add_figure)

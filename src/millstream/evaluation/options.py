@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("millstream")
 
+# Options of MLflow's explanations that ours have no use for.
+_UNUSED = frozenset({"log_explainer", "explainability_kernel_link"})
 AVERAGES = ("weighted", "macro", "micro")
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Options:
     each row. ``pos_label`` is the positive one of two labels, the greater unless given; ``average`` says how the
     metrics of more than two classes are averaged; ``label_list`` are all labels, those that occur unless given. ROC and
     precision-recall curves are drawn for up to ``max_classes_for_multiclass_roc_pr`` classes, calibration curves in
-    ``calibration_n_bins`` bins. ``col_mapping`` says what parameters of metric functions are. The
-    ``explainability_…`` options are those of the explanations by SHAP.
+    ``calibration_n_bins`` bins. ``col_mapping`` says what parameters of metric functions are.
+    ``log_model_explainability`` asks SHAP to explain ``explainability_nsamples`` predictions by its algorithm
+    ``explainability_algorithm`` (permutation unless given), which takes from seconds to minutes.
     """
 
     metric_prefix: str = ""
@@ -38,11 +41,9 @@ class Options:
     calibration_classifier_name: str = "Classifier"
     calibration_n_bins: int = 10
     col_mapping: Mapping[str, Any] = field(default_factory=dict)
-    log_model_explainability: bool | None = None
-    log_explainer: bool = False
+    log_model_explainability: bool = False
     explainability_algorithm: str | None = None
-    explainability_nsamples: int = 2000
-    explainability_kernel_link: str = "identity"
+    explainability_nsamples: int = 200
 
     @classmethod
     def of(cls, config: Mapping[str, Any], rows: int) -> Options:
@@ -54,7 +55,7 @@ class Options:
 
         names = cls.__dataclass_fields__
         for name in config:
-            if name not in names:
+            if name not in names and name not in _UNUSED:
                 near = difflib.get_close_matches(str(name), names, 1)
                 logger.warning(
                     "evaluator_config has no option %r%s", name, f"; did you mean {near[0]!r}?" if near else ""

@@ -151,4 +151,4 @@ def _exact(value: Any) -> Decimal:
 
 
 def _shown(value: Decimal) -> str:
-    return f"{float(value):.6g}"
+    return f"{float(value) + 0.0:.6g}"  # not -0
