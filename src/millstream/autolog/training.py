@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -136,11 +137,16 @@ class Training(Call):
 
     def log_figure(self, figure: Any, artifact_file: str, **save_kwargs: Any) -> None:
         """Store a figure of matplotlib in the format that the file's name ends in. Make it with
-        :func:`millstream.autolog.figures.figure`, which leaves ``pyplot`` alone."""
+        ``matplotlib.figure.Figure``, which leaves ``pyplot`` and the program's backend alone."""
         from millstream.tracking.client import MlflowClient
 
         with self.safely(artifact_file):
             MlflowClient(self.recorder.uri).log_figure(self.run_id, figure, artifact_file, save_kwargs=save_kwargs)
+
+    def log_bytes(self, content: bytes, artifact_file: str) -> None:
+        """Store ``content`` as ``artifact_file`` of the run: a plot, say; see :mod:`millstream.autolog.drawing`."""
+        with self.safely(artifact_file):
+            artifacts.log_stream(io.BytesIO(content), artifact_file, self.run_id)
 
     def log_artifact(self, local_path: str, artifact_path: str | None = None) -> None:
         """Store a local file or folder in the folder ``artifact_path`` of the run."""

@@ -65,7 +65,7 @@ def log_measures(
     training: Training, estimator: Any, X: Any, y: Any, weights: Any, dataset: Dataset | None
 ) -> None:
     """Log how the estimator does on its training data, the picture of it, and the plots."""
-    if y is not None:
+    if y is not None and (not search.is_search(estimator) or hasattr(estimator, "best_estimator_")):
         with training.safely("the metrics of the training data"):
             seen = measures.Seen(estimator, X, y, weights, training.settings.pos_label)
             training.log_metrics(seen.metrics(training), dataset=dataset)

@@ -55,7 +55,7 @@ class Seen:
 
     def _named(self) -> list[tuple[str, Callable[[], Any]]]:
         named: list[tuple[str, Callable[[], Any]]] = []
-        if self.is_classifier:
+        if self.is_classifier and self._has_classes():
             named = [
                 *((name, functools.partial(self._average, name))
                   for name in ("precision_score", "recall_score", "f1_score")),
@@ -70,6 +70,12 @@ class Seen:
             ]
             named.append(("root_mean_squared_error", self._root_mean_squared_error))
         return [*named, ("score", self._score)]
+
+    def _has_classes(self) -> bool:
+        """Whether each sample has one class, or a yes or no for each: more than that has no such metrics."""
+        from sklearn.utils.multiclass import type_of_target
+
+        return type_of_target(self.y) in ("binary", "multiclass", "multilabel-indicator")
 
     def _simple(self, name: str) -> Any:
         from sklearn import metrics
