@@ -22,6 +22,7 @@ PROGRAMS = {
     "big_artifact": "1.27.0",
     "datasets": "2.14.3",
     "logged_models": "3.17.2",
+    "registry": "2.14.3",
 }
 
 

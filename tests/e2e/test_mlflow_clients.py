@@ -26,3 +26,11 @@ def test_sees_what_it_sees_on_mlflow(
     theirs = BIG if program == "big_artifact" else expected(program, client)
     ours = run_program(program, client, millstream_server.uri, tmp_path)
     check(program, client, ours, theirs, "official mlflow clients on our server")
+
+
+def test_a_client_from_before_mlflow_2_finds_the_registry(millstream_server: MillstreamServer, tmp_path: Path) -> None:
+    # It asks under /api/2.0/preview, where MLflow's own server has nothing any more.
+    seen = run_program("registry", "1.27.0", millstream_server.uri, tmp_path)
+    assert seen["latest of some"] == [["1", "Archived"], ["2", "Production"]]
+    assert seen["registered"]["version"] == "4"
+    assert seen["versions are renamed"] == ["1", "2", "4", "5"]

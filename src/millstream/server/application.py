@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import itertools
+import re
 import secrets
 from pathlib import Path
 from time import perf_counter
@@ -60,8 +61,12 @@ from millstream.server.routes import (
 from millstream.server.sources import check_source
 from millstream.server.sweep import Sweeper
 
-# A spelling that MLflow's servers have by mistake and some clients by imitation.
-_ALIASES = {"/2.0mlflow/experiments/search-datasets": SearchDatasets}
+_ALIASES: dict[str, type[Operation[Any]]] = {
+    # A spelling that MLflow's servers have by mistake and some clients by imitation.
+    "/2.0mlflow/experiments/search-datasets": SearchDatasets,
+}
+# Where clients before MLflow 2 look for the registry.
+_PREVIEW = re.compile(r"/2\.0/(?=mlflow/(?:registered-models|model-versions)/)")
 
 
 class _Target(abc.ABC):
@@ -174,7 +179,8 @@ class Application:
         for kind in () if self.config.artifacts_only else OPERATIONS:
             target = _OperationTarget(self, kind, slot(kind.endpoint.name))
             spellings = [path for path, other in _ALIASES.items() if other is kind]
-            for path in (kind.endpoint.path, *spellings):
+            spellings += [_PREVIEW.sub("/2.0/preview/", kind.endpoint.path)]
+            for path in dict.fromkeys((kind.endpoint.path, *spellings)):
                 for prefix in API_PREFIXES[1:] if kind.endpoint.ajax_only else API_PREFIXES:
                     self._enter(prefix + path, kind.endpoint.methods, target)
         for route in ROUTES:
