@@ -20,8 +20,8 @@ from millstream.models.requests import frame, parse_serving
 from millstream.models.schema import Schema, TensorSpec
 
 __all__ = [
-    "InputExample", "ModelInputExample", "convert_input_example_to_serving_input", "load", "load_params",
-    "parse_serving", "prepare", "serving_payload",
+    "InputExample", "ModelInputExample", "PyFuncInput", "PyFuncOutput", "convert_input_example_to_serving_input",
+    "load", "load_params", "parse_serving", "prepare", "serving_payload",
 ]
 
 FILE = "input_example.json"
@@ -31,8 +31,8 @@ READABLE_CHARACTERS = 100_000
 # What a request holds of a sparse matrix at most, in which all the zeros are written out.
 DENSE_NUMBERS = 1_000_000
 
-# What annotations of users call an input example.
-ModelInputExample = Any
+# What annotations of users call an input example, and the input and output of a python function.
+ModelInputExample = PyFuncInput = PyFuncOutput = Any
 KINDS = "a DataFrame, Series, ndarray, sparse matrix, dict, list, text, bytes, number, date or pydantic object"
 
 

@@ -428,3 +428,7 @@ def _parse(text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise InvalidValue(f"a schema is JSON text: {error}") from None
+
+
+# `millstream.types` and what lies in it stand for modules here, which needs the form of a package.
+__path__: list[str] = []

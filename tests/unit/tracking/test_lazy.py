@@ -155,6 +155,13 @@ from millstream.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, 
 from millstream.utils.time import get_current_time_millis
 from millstream.utils.validation import MAX_METRICS_PER_BATCH, MAX_PARAM_VAL_LENGTH, MAX_PARAMS_TAGS_PER_BATCH
 from millstream.version import VERSION
+from millstream.models import ModelConfig, ModelInputExample, ModelSignature, infer_signature, validate_schema
+from millstream.models.model_config import ModelConfig
+from millstream.models.signature import ModelSignature, infer_signature
+from millstream.models.utils import ModelInputExample, PyFuncInput, PyFuncOutput
+from millstream.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from millstream.types.schema import AnyType, Array, ColSpec, DataType, Map, Object, ParamSchema, Property, Schema
+from millstream.types.type_hints import TypeFromExample
 """
 
 
