@@ -87,6 +87,7 @@ from millstream.operations import (
     UpdateRun,
 )
 from millstream.stores.contract import Store
+from millstream.testing.registry import RegistryConformance
 
 BAD_KEYS = ["", "a" * 251, "a#b", "../up", "/absolute", "a//b", "a/./b", "semi;colon", "."]
 GOOD_KEYS = ["loss", "val/loss", "a.b-c_d e:f", "ключ", "a" * 250]
@@ -840,7 +841,9 @@ class _RunSearch:
         assert store.execute(SearchRuns([])).runs == []
 
 
-class StoreConformance(_Experiments, _Runs, _Logging, _Histories, _Inputs, _LoggedModels, _Trash, _RunSearch):
+class StoreConformance(
+    _Experiments, _Runs, _Logging, _Histories, _Inputs, _LoggedModels, _Trash, _RunSearch, RegistryConformance
+):
     """Every promise of the contract. A subclass gives the fixture ``store``: a fresh store for each test."""
 
     def test_errors_are_of_the_tree(self, store: Store) -> None:

@@ -10,6 +10,8 @@ from sqlalchemy import Table, delete, select
 from millstream.errors import InvalidState, NotFound
 from millstream.operations import FindGarbage, Garbage, GarbageAnswer, Purged, PurgeGarbage
 from millstream.stores.sql.logged_models import no_model
+from millstream.stores.sql.registry.pins import pinned
+from millstream.stores.sql.registry.tables import model_versions
 from millstream.stores.sql.schema import datasets, experiments, logged_models, model_links, runs
 from millstream.stores.sql.transaction import Transaction, executes, experiment_number, no_experiment, no_run
 
@@ -72,7 +74,9 @@ def _kept_run(transaction: Transaction, row: Any) -> str | None:
         .where(logged_models.c.source_run_id == row.name, logged_models.c.deleted_time.is_(None))
         .limit(1)
     ).scalar()
-    return f"logged model {living} was made by it" if living else None
+    if living:
+        return f"logged model {living} was made by it"
+    return pinned(transaction, model_versions.c.run_id == row.name, row.root)
 
 
 def _kept_experiment(transaction: Transaction, row: Any) -> str | None:
@@ -82,7 +86,9 @@ def _kept_experiment(transaction: Transaction, row: Any) -> str | None:
         ).scalar()
         if living:
             return f"{word} {living} in it is not deleted"
-    return None
+    inside = model_versions.c.run_id.in_(select(runs.c.run_id).where(runs.c.experiment_id == row.id))
+    models = select(logged_models.c.model_id).where(logged_models.c.experiment_id == row.id)
+    return pinned(transaction, inside | model_versions.c.model_id.in_(models), row.root)
 
 
 def _kept_model(transaction: Transaction, row: Any) -> str | None:
@@ -92,7 +98,9 @@ def _kept_model(transaction: Transaction, row: Any) -> str | None:
         .where(model_links.c.model_id == row.name, model_links.c.direction == "input", runs.c.deleted_time.is_(None))
         .limit(1)
     ).scalar()
-    return f"run {user} reads it" if user else None
+    if user:
+        return f"run {user} reads it"
+    return pinned(transaction, model_versions.c.model_id == row.name, row.root)
 
 
 @executes(PurgeGarbage)
@@ -123,8 +131,11 @@ _NOT_FOUND: dict[str, Callable[[str], NotFound]] = {
 
 
 def _deleted(transaction: Transaction, table: Table, id_column: str, name: Any, kept: Any) -> int:
+    root = table.c.artifact_location if table is experiments else table.c.artifact_uri
     row = transaction.connection.execute(
-        select(table.c.id, table.c[id_column].label("name"), table.c.deleted_time).where(table.c[id_column] == name)
+        select(table.c.id, table.c[id_column].label("name"), table.c.deleted_time, root.label("root")).where(
+            table.c[id_column] == name
+        )
     ).one_or_none()
     if row is None:
         raise _NOT_FOUND[table.name](str(name))

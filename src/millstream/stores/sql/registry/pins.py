@@ -1,0 +1,26 @@
+"""What versions of registered models hold on to: the files they point at are not thrown away."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from millstream.stores.sql.registry.tables import model_versions
+from millstream.stores.sql.schema import HEAD, head
+from millstream.stores.sql.transaction import Transaction
+
+_LAST = "\U0010ffff"
+
+
+def pinned(transaction: Transaction, made_by: ColumnElement[bool], root: str) -> str | None:
+    """Why something must stay: a version that was ``made_by`` it, or whose files lie below ``root``; None if none."""
+    location = model_versions.c.location
+    below = root.rstrip("/") + "/"
+    # The index holds the beginnings of places; the whole place decides.
+    near = head(location).between(below[:HEAD], below[:HEAD] + _LAST)
+    inside = (near & (func.substr(location, 1, len(below)) == below)) | (
+        (head(location) == root[:HEAD]) & (location == root)
+    )
+    found = transaction.connection.execute(
+        select(model_versions.c.name, model_versions.c.version).where(or_(made_by, inside)).limit(1)
+    ).one_or_none()
+    return f"version {found.version} of the registered model {found.name} comes from it" if found else None
