@@ -21,7 +21,7 @@ _WITHOUT_EFFECT = {"jobs": "this store keeps no jobs", "job_ids": "this store ke
                    "workspace": "this store has no workspaces", "all_workspaces": "this store has no workspaces"}
 
 
-def _milliseconds(text: str) -> int:
+def milliseconds(text: str) -> int:
     """A span such as ``1d2h30m`` or ``1.5h`` in milliseconds."""
     found = _SPAN.fullmatch(text.strip())
     if found is None or not text.strip():
@@ -68,7 +68,7 @@ def gc(
     for name, instead in _WITHOUT_EFFECT.items():
         if without_effect[name]:
             warn(f"--{name.replace('_', '-')} has no effect: {instead}")
-    before = int(time.time() * 1000) - _milliseconds(older_than) if older_than else None
+    before = int(time.time() * 1000) - milliseconds(older_than) if older_than else None
     wanted = FindGarbage(before, _ids(run_ids), _ids(experiment_ids), _ids(logged_model_ids))
     with tracking_store(backend_store_uri or tracking_uri) as store:
         report = clean(store, _opener(store, artifacts_destination), wanted, dry_run=dry_run, keep_files=keep_files)

@@ -29,12 +29,14 @@ from millstream.environments.ourselves import Ourselves, ourselves
 from millstream.environments.pip_settings import uv_variables
 from millstream.errors import EnvironmentFailed, InvalidValue
 
-__all__ = ["Built", "Environment", "build", "built", "environments_folder", "key_of", "remove", "size_of"]
+__all__ = ["Built", "Environment", "build", "built", "environments_folder", "key_of", "remove", "size_of", "sweep"]
 
 logger = logging.getLogger("millstream")
 
 STAMP = "millstream-environment.json"
 _USED = ".last-used"
+_UNFINISHED = ".building-"
+_KEY = re.compile(r"py\d+\.\d+-[0-9a-f]{32}")
 _LAYOUT = 1  # goes into every key; another number when what is built changes
 # What virtualenv seeds an environment with. setuptools 81 left pkg_resources out, which older libraries import.
 _SEEDS = {"pip": "pip", "setuptools": "setuptools<81", "wheel": "wheel"}
@@ -70,7 +72,7 @@ class Built:
     python_version: str
     requirements: tuple[str, ...]
     created: float
-    last_used: float
+    last_used: float = field(compare=False)
     reused: bool = field(default=True, compare=False)
 
     @property
@@ -128,9 +130,13 @@ def build(environment: Environment, *, root: Path | None = None) -> Built:
     root = root or environments_folder()
     found = _read(root / plan.key)
     if found is None:
-        root.mkdir(parents=True, exist_ok=True)
-        with _locked(root, plan.key, fcntl.LOCK_EX):
-            found = _read(root / plan.key) or _make(plan, root)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            with _locked(root, plan.key, fcntl.LOCK_EX):
+                found = _read(root / plan.key) or _make(plan, root)
+        except OSError as error:
+            raise EnvironmentFailed(f"the environment cannot be written to {root}: {error}",
+                                    hint=f"set {settings.ENV_ROOT.variables[0]} to a folder with room") from error
     with contextlib.suppress(OSError):
         (found.path / _USED).touch()
     return found
@@ -184,7 +190,7 @@ def _make(plan: _Plan, root: Path) -> Built:
     started = time.time()
     logger.info("Building an environment of Python %s with %d requirements", plan.interpreter.text,
                 len(plan.requirements))
-    work = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
+    work = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{plan.key}.", dir=root))
     try:
         folder = work / plan.key
         _uv(work, "venv", "--quiet", "--relocatable", "--no-project", "--python", plan.interpreter.path, str(folder))
@@ -201,9 +207,6 @@ def _make(plan: _Plan, root: Path) -> Built:
         target = root / plan.key
         shutil.rmtree(target, ignore_errors=True)  # one without a stamp is half removed
         folder.rename(target)
-    except OSError as error:
-        raise EnvironmentFailed(f"the environment cannot be written to {root}: {error}",
-                                hint=f"set {settings.ENV_ROOT.variables[0]} to a folder with room") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     logger.info("Built in %.1f seconds", time.time() - started)
@@ -296,6 +299,20 @@ def remove(environment: Built) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def sweep(root: Path | None = None) -> int:
+    """Remove what builds and removals that were killed have left, and return how many folders that were."""
+    root = root or environments_folder()
+    swept = 0
+    for entry in list(root.iterdir()) if root.is_dir() else []:
+        key = _KEY.search(entry.name)
+        if key is None or (entry.name == key[0] and _read(entry)):
+            continue
+        with contextlib.suppress(BlockingIOError), _locked(root, key[0], fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(entry, ignore_errors=True)
+            swept += 1
+    return swept
 
 
 def size_of(environment: Built) -> int:
