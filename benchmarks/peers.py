@@ -107,14 +107,16 @@ def served(peer: Peer, place: Path, database: Path | None = None) -> Iterator[Se
                 one.kill()
 
 
-def run_client(peer: Peer, place: Path, *arguments: str, uri: str | None = None) -> str:
-    """The output of ``client.py`` under the peer's interpreter."""
+def run_client(
+    peer: Peer, place: Path, *arguments: str, uri: str | None = None, program: str = "client.py"
+) -> str:
+    """The last line that ``program`` prints under the peer's interpreter."""
     environment = peer.environment()
     if uri:
         environment["MLFLOW_TRACKING_URI"] = uri
     environment["MILLSTREAM_OUTBOX_DIR"] = str(place / "outbox")
     done = subprocess.run(
-        [str(peer.python), str(ROOT / "benchmarks" / "client.py"), peer.module, *arguments],
+        [str(peer.python), str(ROOT / "benchmarks" / program), peer.module, *arguments],
         cwd=place,
         env=environment,
         capture_output=True,

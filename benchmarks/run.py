@@ -343,6 +343,34 @@ def history(bench: Bench) -> None:
     )
 
 
+def models(bench: Bench) -> None:
+    """Logging a model, fitting with autolog, and predicting, on a SQLite store."""
+
+    def both(work: str, ours: str, theirs: str) -> tuple[dict[str, float], dict[str, float]]:
+        found = []
+        for peer, times in ((OURS, ours), (THEIRS, theirs)):
+            place = bench.folder(f"{work}-{peer.module}")
+            said = run_client(
+                peer, place, work, times, uri=f"sqlite:///{place}/store.db", program="client_models.py"
+            )
+            found.append(json.loads(said))
+        return found[0], found[1]
+
+    ours, theirs = both("log_model", "10" if bench.quick else "30", "1" if bench.quick else "5")
+    bench.add(Row("log_model of a small scikit-learn pipeline, with an input example", "ms", ours["log_model"],
+                  theirs["log_model"], "30 ×, ≤ 150 ms"))
+    ours, theirs = both("autolog", "10" if bench.quick else "30", "1" if bench.quick else "5")
+    bench.add(Row("fit of the same with sklearn.autolog(), its own run and model included", "ms",
+                  ours["autologged"], theirs["autologged"], "30 ×, ≤ 150 ms"))
+    ours, theirs = both("loop", "1000" if bench.quick else "10000", "1000" if bench.quick else "10000")
+    bench.add(Row("xgboost.autolog() over 10,000 rounds: overhead of a round with its metric", "µs",
+                  ours["microseconds"], theirs["microseconds"]))
+    ours, theirs = both("predict", "200" if bench.quick else "1000", "200" if bench.quick else "1000")
+    for key, words in (("row", "one row"), ("million", "1,000,000 rows")):
+        bench.add(Row(f"pyfunc predict of {words}, signature checked (bare predict: {shown(ours[f'{key} bare'])} ms)",
+                      "ms", ours[key], theirs[key]))
+
+
 def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
     """Lists of ``size`` items."""
     batch: list[Any] = []
@@ -394,6 +422,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "ingestion": ingestion,
     "search": search,
     "history": history,
+    "models": models,
     "million": million,
 }
 
