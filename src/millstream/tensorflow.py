@@ -1,0 +1,18 @@
+"""TensorFlow models: saved, logged, loaded, and their training logged by itself."""
+
+from __future__ import annotations
+
+from millstream.flavors.tensorflow import (
+    _load_pyfunc,
+    get_default_conda_env,
+    get_default_pip_requirements,
+    get_global_custom_objects,
+    load_model,
+    log_model,
+    save_model,
+)
+
+__all__ = [
+    "_load_pyfunc", "get_default_conda_env", "get_default_pip_requirements", "get_global_custom_objects", "load_model",
+    "log_model", "save_model",
+]
