@@ -29,6 +29,7 @@ class Settings(SimpleNamespace):
     log_model_signatures = True
     log_models = True
     log_datasets = True
+    log_post_training_metrics = True
     exclusive = False
     silent = False
     registered_model_name: str | None = None
@@ -110,6 +111,10 @@ class Library:
 # A line for each library: the name that users and tags have, the module whose import is waited for, our module.
 _TABLE: list[tuple[str, str, str]] = [
     ("sklearn", "sklearn", "sklearn"),
+    ("xgboost", "xgboost", "xgboost"),
+    ("lightgbm", "lightgbm", "lightgbm"),
+    ("catboost", "catboost", "catboost"),
+    ("statsmodels", "statsmodels", "statsmodels"),
 ]
 LIBRARIES: dict[str, Library] = {
     name: Library(name, hook, f"millstream.autolog.{module}") for name, hook, module in _TABLE
