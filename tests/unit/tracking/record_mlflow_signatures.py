@@ -27,6 +27,7 @@ FLUENT = """
     set_tracking_uri get_tracking_uri is_tracking_uri_set set_registry_uri get_registry_uri login doctor
     flush_async_logging flush_artifact_async_logging enable_system_metrics_logging disable_system_metrics_logging
     set_system_metrics_sampling_interval set_system_metrics_samples_before_logging set_system_metrics_node_id
+    register_model search_model_versions search_registered_models set_model_version_tag
 """
 CLIENT = """
     __init__ create_run get_run get_parent_run update_run set_terminated delete_run restore_run search_runs
@@ -37,6 +38,12 @@ CLIENT = """
     restore_experiment set_experiment_tag delete_experiment_tag
     create_logged_model finalize_logged_model get_logged_model delete_logged_model search_logged_models log_model_params
     set_logged_model_tags delete_logged_model_tag log_model_artifact log_model_artifacts
+    create_registered_model rename_registered_model update_registered_model delete_registered_model
+    search_registered_models get_registered_model get_latest_versions set_registered_model_tag
+    delete_registered_model_tag set_registered_model_alias delete_registered_model_alias get_model_version_by_alias
+    create_model_version copy_model_version update_model_version transition_model_version_stage delete_model_version
+    get_model_version search_model_versions get_model_version_download_uri get_model_version_stages
+    set_model_version_tag delete_model_version_tag
 """
 NAMES = {
     "": FLUENT,
