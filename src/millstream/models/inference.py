@@ -129,6 +129,8 @@ def pandas_column(column: Any) -> tuple[ColumnType, bool]:
         return DataType.datetime, required
     if isinstance(dtype, pandas.StringDtype):
         return DataType.string, required
+    if isinstance(dtype, pandas.SparseDtype):
+        return numpy_type(dtype.subtype), required
     if pandas.api.types.is_extension_array_dtype(dtype):
         arrow = getattr(dtype, "pyarrow_dtype", None)
         if arrow is not None:
@@ -272,7 +274,12 @@ def _of_list(data: list[Any]) -> Schema:
     if all(isinstance(item, dict) for item in data) and isinstance(rows := merged(data), Object):
         parts = {part.name: part for part in rows.properties}
         names = dict.fromkeys(name for item in data for name in item)
-        return Schema([ColSpec(parts[name].dtype, name, parts[name].required) for name in names])
+
+        def always(name: str) -> bool:
+            open_ = isinstance(parts[name].dtype, AnyType)
+            return all(item.get(name) is not None for item in data) if open_ else parts[name].required
+
+        return Schema([ColSpec(parts[name].dtype, name, always(name)) for name in names])
     return Schema([ColSpec(merged(data))])
 
 
@@ -293,7 +300,7 @@ def _dict_type(value: dict[Any, Any]) -> ColumnType:
     parts = []
     for name, item in value.items():
         kind = value_type(item)
-        parts.append(Property(name, kind, required=not (isinstance(kind, AnyType) and item is None)))
+        parts.append(Property(name, kind, required=not isinstance(kind, AnyType)))
     return Object(parts) if parts else AnyType()
 
 
