@@ -56,6 +56,7 @@ def precision_recall_curve(labels: Labels) -> Figure:
         )
         mean = metrics.average_precision_score(true, probability, sample_weight=labels.weights)
         axes.plot(recall, precision, linewidth=1, drawstyle="steps-post", label=f"{name}AP={mean:.3f}")
+    axes.set_ylim(-0.03, 1.03)
     return _with_legend(figure, axes)
 
 
@@ -111,12 +112,13 @@ def confusion_matrix(labels: Labels) -> Figure:
     names, places = [str(label) for label in labels.every], range(len(labels.every))
     axes.set_xticks(places, names, rotation=45 if max(map(len, names)) > 6 else 0)
     axes.set_yticks(places, names)
+    size = min(10, 70 / len(names))  # points that fit into a cell
     if len(names) <= 20:
         for row in places:
             for column in places:
                 share = matrix[row, column]
                 color = "white" if share > 0.5 else "black"
-                axes.text(column, row, f"{share:.2g}", ha="center", va="center", color=color)
+                axes.text(column, row, f"{share:.2g}", ha="center", va="center", color=color, fontsize=size)
     return figure
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from millstream.errors import InvalidValue, MillstreamError
@@ -78,29 +79,34 @@ def subject_of(
 def _at_address(
     uri: str, env_manager: str, model_config: dict[str, Any] | None, inference_params: dict[str, Any] | None
 ) -> Subject:
-    from millstream.flavors import pyfunc
-
-    loaded = pyfunc.load_model(uri, model_config=model_config)
     if env_manager == "local":
-        return _of_pyfunc(loaded, inference_params)
+        from millstream.flavors import pyfunc
+
+        return _of_pyfunc(pyfunc.load_model(uri, model_config=model_config), inference_params)
+    if model_config or inference_params:
+        raise InvalidValue("model_config and inference_params are for models that predict in this process",
+                           hint='leave them out, or env_manager="local"')
+    from millstream.flavors.loading import fetch
+    from millstream.models.mlmodel import Model
+
+    folder = fetch(uri)
 
     def predict(features: pandas.DataFrame) -> Any:
-        return _elsewhere(uri, features, env_manager)
+        return _elsewhere(folder, features, env_manager)
 
-    return Subject(predict, None, loaded.metadata.model_id, loaded)
+    return Subject(predict, None, Model.load(folder).model_id)
 
 
-def _elsewhere(uri: str, features: pandas.DataFrame, env_manager: str) -> Any:
+def _elsewhere(folder: Path, features: pandas.DataFrame, env_manager: str) -> Any:
     """The predictions that the model makes in an environment of its own."""
     import json
     import tempfile
-    from pathlib import Path
 
     from millstream.flavors.isolated import predict
 
-    with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "predictions.json"
-        predict(uri, features, output_path=str(answer), env_manager=env_manager)
+    with tempfile.TemporaryDirectory() as temporary:
+        answer = Path(temporary) / "predictions.json"
+        predict(str(folder), features, output_path=str(answer), env_manager=env_manager)
         return json.loads(answer.read_text())["predictions"]
 
 
