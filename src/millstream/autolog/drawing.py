@@ -64,12 +64,13 @@ def bars(values: Mapping[str, float], *, title: str, across: str) -> bytes:
     shown = sorted(values.items(), key=lambda item: abs(item[1]), reverse=True)[:count]
     low, high = min(0.0, *(value for _, value in shown)), max(0.0, *(value for _, value in shown))
     span = (high - low) or 1.0
-    sheet = _Sheet(title if count == len(values) else f"{title}, the first {count} of {len(values)}", across, "")
+    shown_title = title if count == len(values) else f"{title}, the first {count} of {len(values)}"
+    sheet = _Sheet(shown_title, across, "", left=190)
     for part in (0.0, 0.25, 0.5, 0.75, 1.0):
         sheet.tick_across(part, f"{low + part * span:.3g}")
     for place, (name, value) in enumerate(shown):
         middle = 1 - (place + 0.5) / count
-        sheet.tick_up(middle, name if len(name) <= 12 else f"{name[:11]}…", size=12 if count <= 20 else 9)
+        sheet.tick_up(middle, name if len(name) <= 24 else f"{name[:23]}…", size=11 if count <= 20 else 9)
         ends = sorted((-low / span, (value - low) / span))
         sheet.bar(ends[0], ends[1], middle, min(0.7 / count, 0.08))
     return sheet.png()
@@ -78,20 +79,21 @@ def bars(values: Mapping[str, float], *, title: str, across: str) -> bytes:
 class _Sheet:
     """A frame with a title and the names of its sides. Places in it are in the unit square, y upwards."""
 
-    def __init__(self, title: str, across: str, up: str) -> None:
+    def __init__(self, title: str, across: str, up: str, left: int = _LEFT) -> None:
         from PIL import Image, ImageDraw
 
+        self.left = left
         self.image = Image.new("RGB", (_SIZE[0] * _SCALE, _SIZE[1] * _SCALE), "white")
         self.draw = ImageDraw.Draw(self.image)
-        self.text(((_LEFT + _RIGHT) / 2, _TOP - 14), title, "ms", 16)
-        self.text(((_LEFT + _RIGHT) / 2, _SIZE[1] - 16), across, "ms")
+        self.text(((self.left + _RIGHT) / 2, _TOP - 14), title, "ms", 16)
+        self.text(((self.left + _RIGHT) / 2, _SIZE[1] - 16), across, "ms")
         self.upright(up, 14, (_TOP + _BOTTOM) / 2)
 
     def png(self) -> bytes:
         """The finished picture."""
         from PIL import Image
 
-        box = [edge * _SCALE for edge in (_LEFT, _TOP, _RIGHT, _BOTTOM)]
+        box = [edge * _SCALE for edge in (self.left, _TOP, _RIGHT, _BOTTOM)]
         self.draw.rectangle(box, outline=_INK, width=_SCALE)
         out = io.BytesIO()
         self.image.resize(_SIZE, Image.Resampling.BOX).save(out, "PNG", compress_level=3)
@@ -124,7 +126,7 @@ class _Sheet:
         self.draw.rectangle([left, top, right, bottom], fill=_BLUE)
 
     def tick_across(self, x: float, name: str, *, size: int = 12, upright: bool = False) -> None:
-        place = _LEFT + x * (_RIGHT - _LEFT)
+        place = self.left + x * (_RIGHT - self.left)
         self._stroke(place, _BOTTOM, place, _BOTTOM + 5)
         if upright:
             self.upright(name, place, _BOTTOM + 8, size, hangs=True)
@@ -133,13 +135,13 @@ class _Sheet:
 
     def tick_up(self, y: float, name: str, *, size: int = 12) -> None:
         place = _BOTTOM - y * (_BOTTOM - _TOP)
-        self._stroke(_LEFT - 5, place, _LEFT, place)
-        self.text((_LEFT - 8, place), name, "rm", size)
+        self._stroke(self.left - 5, place, self.left, place)
+        self.text((self.left - 8, place), name, "rm", size)
 
     def cell(self, row: int, column: int, count: int, share: float, number: str, size: int) -> None:
         """One of ``count`` times ``count`` cells, rows from the top."""
-        wide, high = (_RIGHT - _LEFT) / count, (_BOTTOM - _TOP) / count
-        x, y = _LEFT + column * wide, _TOP + row * high
+        wide, high = (_RIGHT - self.left) / count, (_BOTTOM - _TOP) / count
+        x, y = self.left + column * wide, _TOP + row * high
         shade = tuple(round(light + (dark - light) * share) for light, dark in zip(_LIGHT, _DARK, strict=True))
         self.draw.rectangle([x * _SCALE, y * _SCALE, (x + wide) * _SCALE, (y + high) * _SCALE], fill=shade)
         if number:
@@ -149,7 +151,7 @@ class _Sheet:
         self.draw.line([end * _SCALE for end in ends], fill=_INK, width=_SCALE)
 
     def _place(self, x: float, y: float) -> Point:
-        across, up = _LEFT + x * (_RIGHT - _LEFT), _BOTTOM - y * (_BOTTOM - _TOP)
+        across, up = self.left + x * (_RIGHT - self.left), _BOTTOM - y * (_BOTTOM - _TOP)
         return across * _SCALE, up * _SCALE
 
 
