@@ -83,15 +83,16 @@ def path(model_uri: str | None, build: bool, tracking_uri: str | None) -> None:
     if model_uri is None:
         print(building.environments_folder())
         return
-    from millstream.flavors.isolated import environment_of
+    from millstream.flavors.isolated import built_for, environment_of
     from millstream.flavors.loading import fetch
     from millstream.tracking.stores import set_tracking_uri
 
     if tracking_uri:
         set_tracking_uri(tracking_uri)
-    wanted = environment_of(fetch(model_uri))
+    folder = fetch(model_uri)
+    wanted = environment_of(folder)
     if build:
-        print(building.build(wanted).path)
+        print(built_for(folder, wanted).path)
         return
     place = building.environments_folder() / building.key_of(wanted)
     print(place)

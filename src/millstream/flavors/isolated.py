@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from millstream import settings
 from millstream.artifacts.uris import scheme
 from millstream.environments import building
 from millstream.environments.building import Built, Environment
@@ -39,7 +39,7 @@ from millstream.models.environment_files import (
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
 
 __all__ = [
-    "build_model_env", "environment_of", "get_model_dependencies", "predict", "update_model_requirements",
+    "build_model_env", "built_for", "environment_of", "get_model_dependencies", "predict", "update_model_requirements",
 ]
 
 logger = logging.getLogger("millstream")
@@ -47,6 +47,7 @@ logger = logging.getLogger("millstream")
 MANAGERS = ("virtualenv", "uv", "conda", "local")
 # A request may hold a table, so that whoever answers it needs pandas, whatever the model needs.
 _ALWAYS = ("pandas",)
+_OUR_PLACE = frozenset({"mlflow", "mlflow-skinny", "mlflow-tracing", "millstream", "millstream-mlflow"})
 
 
 def predict(
@@ -63,8 +64,9 @@ def predict(
     models without packages of conda's own, "conda" mean the same. "local" predicts in this process.
 
     ``pip_requirements_override`` are requirements that win over the model's; ``extra_envs`` are environment variables
-    of the process that predicts. Millstream is always in that environment, so ``install_mlflow`` changes nothing.
-    Raises EnvironmentFailed, PythonNotFound, and what loading and predicting raise.
+    of the process that predicts. Millstream takes the place of an MLflow that the model names, unless
+    ``install_mlflow`` is true. Raises EnvironmentFailed, PythonNotFound, UntrustedModel for a model of unknown origin,
+    as the packages that it names would run code of their makers, and what loading and predicting raise.
     """
     if (input_data is None) == (input_path is None):
         raise InvalidValue("exactly one of input_data and input_path is expected",
@@ -77,8 +79,10 @@ def predict(
     if _is_local(env_manager, pip_requirements_override, extra_envs):
         answer = prediction.answer(loading.fetch(model_uri), text, content_type)
     else:
-        answer = _elsewhere(model_uri, text, content_type, _managed(env_manager), pip_requirements_override or (),
-                            extra_envs or {})
+        folder = loading.fetch(model_uri)
+        wanted = environment_of(folder, manager=_managed(env_manager), override=pip_requirements_override or (),
+                                with_mlflow=install_mlflow)
+        answer = _elsewhere(folder, built_for(folder, wanted), text, content_type, extra_envs or {})
     if output_path is not None:
         Path(output_path).write_text(answer, encoding="utf-8")
     else:
@@ -102,7 +106,7 @@ def _managed(manager: str | None) -> str:
 
 
 def environment_of(
-    folder: Path, *, manager: str = "virtualenv", override: Iterable[str] = ()
+    folder: Path, *, manager: str = "virtualenv", override: Iterable[str] = (), with_mlflow: bool = False
 ) -> Environment:
     """What the environment of the model in ``folder`` holds. Raises NotFound for a model that does not say."""
     block = Model.load(folder).flavors.get(PYTHON_FUNCTION) or {}
@@ -110,6 +114,8 @@ def environment_of(
     _look_at_conda(told, manager)
     added = read_requirements(override)
     lines = environment_files.merged(told.requirements, added.lines)
+    if not with_mlflow:
+        lines = [line for line in lines if distribution_in(line) not in _OUR_PLACE]
     names = {distribution_in(line) for line in lines}
     return Environment(
         told.python, (*lines, *(name for name in _ALWAYS if name not in names)),
@@ -127,17 +133,21 @@ def _look_at_conda(told: ModelEnvironment, manager: str) -> None:
                        "that it needs in pip_requirements_override", ", ".join(own))
 
 
-def _elsewhere(
-    model_uri: str, text: str, content_type: str, manager: str, override: Iterable[str], variables: Mapping[str, str]
-) -> str:
-    folder = loading.fetch(model_uri)
-    built = building.build(environment_of(folder, manager=manager, override=override))
+def built_for(folder: Path, environment: Environment) -> Built:
+    """The environment for the model in ``folder``, built if need be. Raises UntrustedModel, EnvironmentFailed."""
+    if not trust.knows(folder) and not settings.ALLOW_PICKLE_DESERIALIZATION.get():
+        raise UntrustedModel(
+            f"the packages that the model at {folder} names run code of their makers when they are installed and used, "
+            "and nothing says that its maker is trusted", hint=trust.REMEDY,
+        )
+    return building.build(environment)
+
+
+def _elsewhere(folder: Path, built: Built, text: str, content_type: str, variables: Mapping[str, str]) -> str:
     with built.in_use(), tempfile.TemporaryDirectory(prefix="millstream-predict-") as scratch:
         given, taken = Path(scratch, "request"), Path(scratch, "answer")
         given.write_text(text, encoding="utf-8")
-        # What this process trusts, the other one may unpickle: it is the same model, and the same user's.
-        with contextlib.suppress(UntrustedModel):
-            trust.check(folder)
+        if trust.knows(folder):  # and so does the other process, which does not see where it came from
             variables = {**variables, prediction.TRUSTED: "1"}
         command = [*map(str, (built.python, "-m", prediction.__name__, folder.resolve(), content_type, given, taken))]
         done = subprocess.run(command, env={**built.variables(), **variables}, stdin=subprocess.DEVNULL, check=False)
@@ -157,12 +167,13 @@ def build_model_env(
     """Build the environment of the model at ``model_uri`` and return the path of an archive of it below ``save_path``.
 
     The archive (``.tar.gz``) may be unpacked anywhere on a machine that has the same interpreter at the same place.
-    Raises EnvironmentFailed, PythonNotFound, and InvalidValue for "local".
+    Raises EnvironmentFailed, PythonNotFound, UntrustedModel, and InvalidValue for "local".
     """
     manager = _managed(env_manager)
     if manager == "local":
         raise InvalidValue("env_manager='local' has no environment to build", hint="use env_manager='uv'")
-    built = building.build(environment_of(loading.fetch(model_uri), manager=manager))
+    folder = loading.fetch(model_uri)
+    built = built_for(folder, environment_of(folder, manager=manager))
     target = Path(save_path)
     target.mkdir(parents=True, exist_ok=True)
     archive = target / f"{built.key}.tar.gz"

@@ -14,6 +14,10 @@ from millstream import settings
 from millstream.errors import UntrustedModel
 from millstream.models import manifest, mlmodel
 
+REMEDY = (
+    "load it from the tracking store or registry that you use (runs:/…, models:/…); or, if you know who made "
+    "it: millstream models seal FOLDER, or set MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION=true"
+)
 _vouched: set[Path] = set()
 _lock = threading.Lock()
 
@@ -24,24 +28,26 @@ def vouch(folder: Path) -> None:
         _vouched.add(folder.resolve())
 
 
+def knows(path: Path) -> bool:
+    """Whether ``path``, a file or folder of a model, is this user's own, or what a trusted store gave."""
+    path = path.resolve()
+    for folder in (path, *path.parents):
+        if folder in _vouched:
+            return True
+        if (folder / mlmodel.FILE).is_file() and manifest.is_own(folder):
+            return not path.is_file() or manifest.names(folder, path)
+    return False
+
+
 def check(path: Path) -> None:
     """Raises UntrustedModel unless ``path``, a file or folder of a model, may run code when it is loaded."""
     allowed = settings.ALLOW_PICKLE_DESERIALIZATION.get()
     if allowed:
         return
     if allowed is None:
-        path = path.resolve()
-        for folder in (path, *path.parents):
-            if folder in _vouched:
-                return
-            if (folder / mlmodel.FILE).is_file() and manifest.is_own(folder):
-                if path.is_file() and not manifest.names(folder, path):
-                    break
-                return
-        remedy = (
-            "load it from the tracking store or registry that you use (runs:/…, models:/…); or, if you know who made "
-            "it: millstream models seal FOLDER, or set MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION=true"
-        )
+        if knows(path):
+            return
+        remedy = REMEDY
     else:
         remedy = "ask for the model in a format without code, or unset ALLOW_PICKLE_DESERIALIZATION"
     raise UntrustedModel(

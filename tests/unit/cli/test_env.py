@@ -11,6 +11,7 @@ import pytest
 
 from millstream.cli import main
 from millstream.environments.building import Built, Environment, build, built
+from millstream.models import manifest
 from tests.unit.environments.wheels import wheel
 
 
@@ -95,6 +96,9 @@ def test_the_environment_of_a_model_is_named_and_built_when_asked(
     wheel(tmp_path / "shelf", "pandas", "1.0")
     (model / "requirements.txt").write_text(f"--find-links {tmp_path / 'shelf'}\nbeam==1.0\npandas==1.0\n")
     (model / "python_env.yaml").write_text("build_dependencies: []\ndependencies:\n- -r requirements.txt\n")
+    assert run(["env", "path", "--build", str(model)]) == 1
+    assert "nothing says that its maker is trusted" in capsys.readouterr().err
+    manifest.write(model)
     assert run(["env", "path", str(model)]) == 1
     told = capsys.readouterr()
     assert "not built yet" in told.err

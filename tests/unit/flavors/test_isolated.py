@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -143,6 +144,15 @@ class TestPredicting:
         keys = {key_of(environment_of(saved, manager=manager)) for manager in ("virtualenv", "uv", "conda")}
         assert len(keys) == 1
 
+    def test_ours_takes_the_place_of_an_mlflow_that_the_model_names(self, saved: Path, tmp_path: Path) -> None:
+        shutil.copytree(saved, tmp_path / "copy")
+        (tmp_path / "copy" / "requirements.txt").write_text("mlflow==3.17.2\nbeam==1.0\n")
+        assert environment_of(tmp_path / "copy").requirements == ("beam==1.0", "pandas")
+        assert environment_of(tmp_path / "copy", with_mlflow=True).requirements == (
+            "mlflow==3.17.2", "beam==1.0", "pandas",
+        )
+        assert environment_of(tmp_path / "copy").millstream
+
     def test_here_it_lacks_its_module(self, predict: Predict) -> None:
         with pytest.raises(ModuleNotFoundError, match="beam"):
             predict(pd.DataFrame({"word": ["x"]}), env_manager="local")
@@ -161,15 +171,24 @@ class TestErrors:
         with pytest.raises(EnvironmentFailed, match="status 3"):
             predict(pd.DataFrame({"word": ["die"]}))
 
-    def test_a_model_that_nobody_vouches_for_is_not_unpickled_there_either(
-        self, saved: Path, predict: Predict, tmp_path: Path
+    def test_for_a_model_that_nobody_vouches_for_nothing_is_installed(
+        self, saved: Path, predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        import shutil
-
         shutil.copytree(saved, tmp_path / "copy")
         (tmp_path / "copy" / "manifest.json").unlink()
-        with pytest.raises(UntrustedModel):
+        monkeypatch.setenv("MILLSTREAM_ENV_ROOT", str(tmp_path / "envs"))
+        with pytest.raises(UntrustedModel, match="packages"):
             predict(pd.DataFrame({"word": ["x"]}), model=tmp_path / "copy")
+        with pytest.raises(UntrustedModel):
+            millstream.pyfunc.build_model_env(str(tmp_path / "copy"), str(tmp_path / "archives"))
+        assert not (tmp_path / "envs").exists()
+
+    def test_pickles_that_are_forbidden_are_so_there_too(
+        self, predict: Predict, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION", "false")
+        with pytest.raises(UntrustedModel, match=r"python_model\.pkl"):
+            predict(pd.DataFrame({"word": ["x"]}))
 
     @pytest.mark.parametrize("text", ["no JSON", "[1]", '{"rows": []}'])
     def test_a_request_that_is_none_is_told(self, text: str, predict: Predict) -> None:
