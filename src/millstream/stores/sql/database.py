@@ -25,6 +25,7 @@ from millstream.stores.sql.forks import TRANSACTION, inherit
 # How long a SQLite connection waits for another process's transaction before it gives up.
 BUSY_SECONDS = 120.0
 
+_DEADLOCK = "40P01"  # PostgreSQL's code
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -150,6 +151,16 @@ def _explained(database: Database) -> Iterator[None]:
         raise StoreUnavailable(
             "every connection to the database is busy", hint="raise MILLSTREAM_DATABASE_POOL_SIZE, or ask less at once"
         ) from error
+
+
+def is_deadlock(error: BaseException | None) -> bool:
+    """Whether PostgreSQL broke a transaction off because it and another waited for each other."""
+    while error is not None:
+        cause = error.orig if isinstance(error, sqlalchemy_errors.DBAPIError) else error
+        if getattr(cause, "sqlstate", None) == _DEADLOCK:
+            return True
+        error = error.__cause__
+    return False
 
 
 def explain(error: Exception, database: Database) -> MillstreamError:

@@ -12,7 +12,7 @@ from millstream.errors import MillstreamError, NotSupported
 from millstream.operations import OWNER, CreateRun, Operation, Principal
 from millstream.stores.contract import Store
 from millstream.stores.sql import experiments, garbage, history, imports, inputs, leases, logged_models, runs, search
-from millstream.stores.sql.database import Database, explain
+from millstream.stores.sql.database import Database, explain, is_deadlock
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.logging import LOGGING, log
 from millstream.stores.sql.migrations import prepare
@@ -24,6 +24,9 @@ from millstream.stores.sql.transaction import EXECUTORS, Transaction
 from millstream.stores.sql.writer import Done, Outcome, Queued, Writer
 
 A = TypeVar("A")
+
+# How often an operation is tried again that PostgreSQL broke off because it and another waited for each other.
+_TRIES = 10
 
 # Importing a module enters what it executes into the table.
 _DOMAINS = (
@@ -98,15 +101,18 @@ class SqlStore(Store):
     def _transaction(self, connection: Connection, principal: Principal) -> Transaction:
         return Transaction(connection, self._keys, self._artifact_root, principal)
 
-    def _commit(self, group: Sequence[Queued]) -> list[Outcome]:
+    def _commit(self, group: Sequence[Queued], tries: int = _TRIES) -> list[Outcome]:
         """Execute a group in one transaction. When that fails as a whole, each gets one of its own, so that an
-        operation answers for nobody's trouble but its own."""
+        operation answers for nobody's trouble but its own; one that met another process's group in a deadlock is tried
+        again."""
         try:
             with self._database.writing() as connection:
                 transaction = self._transaction(connection, group[0].principal)
                 outcomes = self._perform(transaction, group)
         except Exception as error:
             if len(group) == 1:
+                if tries and is_deadlock(error):
+                    return self._commit(group, tries - 1)
                 known = error if isinstance(error, MillstreamError) else _unexpected(error)
                 return [Outcome(None, known)]
             return [self._commit([queued])[0] for queued in group]
@@ -139,6 +145,8 @@ class SqlStore(Store):
             with transaction.connection.begin_nested():
                 return Outcome(EXECUTORS[type(queued.operation)](transaction, queued.operation), None)
         except (DBAPIError, self._database.driver.Error) as error:
+            if is_deadlock(error):
+                raise  # what others of the group hold is let go of too
             transaction.entered = before
             return Outcome(None, explain(error, self._database))
         except MillstreamError as error:
