@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from millstream import settings
 from millstream.environments import interpreters
@@ -171,19 +172,20 @@ class _Plan:
 
     @property
     def key(self) -> str:
-        local = [_content_of(line) for line in (*self.requirements, *self.seeds)]
+        lines = [[_by_content(line) for line in part] for part in (self.requirements, self.constraints, self.seeds)]
         told = [_LAYOUT, self.interpreter.text, self.interpreter.machine, os.path.realpath(self.interpreter.path),
-                self.requirements, self.constraints, self.seeds, self.ours and asdict(self.ours), local]
+                lines, self.ours and asdict(self.ours)]
         digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         return f"py{self.interpreter.version[0]}.{self.interpreter.version[1]}-{digest[:32]}"
 
 
-def _content_of(line: str) -> str | None:
-    """What a requirement that is a file of this machine holds."""
-    path = Path(re.sub(r"^(?:.*@\s*)?file://(?:localhost)?", "", line))
+def _by_content(line: str) -> str:
+    """A requirement as it counts for the key: a file of this machine by its name and content, not by its folder."""
+    address = re.match(r"(?:.*@\s*)?file://(?:localhost)?", line)
+    path = Path(unquote(line[address.end():]) if address else line)
     with contextlib.suppress(OSError, ValueError):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return None
+        return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return line
 
 
 def _make(plan: _Plan, root: Path) -> Built:
@@ -264,8 +266,15 @@ def _told(said: str, work: str) -> tuple[str, str | None]:
 @contextlib.contextmanager
 def _locked(root: Path, key: str, kind: int) -> Iterator[None]:
     folder = root / ".locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / key, "a") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / key, "a")
+    except OSError:
+        if kind != fcntl.LOCK_SH:
+            raise
+        yield  # a folder that we may only read: who may remove from it is not us
+        return
+    with lock:
         fcntl.flock(lock, kind)
         yield
 
@@ -291,13 +300,16 @@ def built(root: Path | None = None) -> list[Built]:
 
 
 def remove(environment: Built) -> bool:
-    """Remove an environment; False when a process uses it."""
+    """Remove an environment; False when a process uses it. Raises EnvironmentFailed where that is not allowed."""
     try:
         with _locked(environment.path.parent, environment.key, fcntl.LOCK_EX | fcntl.LOCK_NB):
             (environment.path / STAMP).unlink(missing_ok=True)
             shutil.rmtree(environment.path)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise EnvironmentFailed(f"the environment {environment.path} cannot be removed: {error}",
+                                hint="ask whoever owns its folder") from error
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -117,10 +118,20 @@ def environment_of(
     if not with_mlflow:
         lines = [line for line in lines if distribution_in(line) not in _OUR_PLACE]
     names = {distribution_in(line) for line in lines}
+    lines = [_placed(line, folder) for line in lines]
     return Environment(
         told.python, (*lines, *(name for name in _ALWAYS if name not in names)),
         (*told.constraints, *added.constraints), tuple(told.build), millstream=True,
     )
+
+
+def _placed(line: str, folder: Path) -> str:
+    """A requirement that is a file of the model, such as ``wheels/x-1.0-py3-none-any.whl``, with its place."""
+    path = (folder / line).resolve()
+    with contextlib.suppress(OSError):  # a line may be too long to be a name
+        if path.is_file() and path.is_relative_to(folder.resolve()):
+            return path.as_uri()
+    return line
 
 
 def _look_at_conda(told: ModelEnvironment, manager: str) -> None:

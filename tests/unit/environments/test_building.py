@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -112,13 +113,15 @@ class TestKeys:
         assert len({key_of(one) for one in environments}) == len(environments)
         assert key_of(wanted(shelf, "beam")) == key_of(environments[0])
 
-    def test_a_wheel_that_changes_is_another_environment(self, tmp_path: Path) -> None:
-        keys = set()
+    def test_a_wheel_counts_by_its_content_and_not_by_its_folder(self, tmp_path: Path) -> None:
+        keys = []
         for code in ("x = 1\n", "x = 2\n"):
-            path = wheel(tmp_path, "beam", "1.0", code=code)
-            for line in (str(path), f"beam @ {path.as_uri()}"):
-                keys.add(key_of(Environment(requirements=(line,))))
-        assert len(keys) == 4
+            for place in ("a", "b c"):
+                path = wheel(tmp_path / place, "beam", "1.0", code=code)
+                for line in (path.as_uri(), f"beam @ {path.as_uri()}"):
+                    keys.append(key_of(Environment(requirements=(line,))))
+        assert len(set(keys)) == 2
+        assert len(set(keys[:4])) == 1
 
     @pytest.mark.parametrize("line", ["beam; rm -r /", "$(id)", "--target /tmp", "beam\n--target /tmp", "-e ."])
     @pytest.mark.parametrize("place", ["requirements", "constraints", "build"])
@@ -186,6 +189,16 @@ class TestRemoving:
         assert not made.path.exists()
         with pytest.raises(EnvironmentFailed, match="was removed"), made.in_use():
             raise AssertionError("an environment that is gone was used")
+
+    def test_one_in_a_folder_that_others_own_is_used_and_not_removed(self, root: Path, shelf: Path) -> None:
+        made = build(wanted(shelf, "beam"))
+        shutil.rmtree(root / ".locks")
+        (root / ".locks").touch()  # as if nothing could be written there
+        with made.in_use():
+            assert says(made, "import beam; print(beam.version)") == "2.0"
+        with pytest.raises(EnvironmentFailed, match="cannot be removed"):
+            remove(made)
+        assert built() == [made]
 
     def test_use_is_remembered(self, root: Path, shelf: Path) -> None:
         older, newer = build(wanted(shelf, "beam==1.0")), build(wanted(shelf, "beam==2.0"))

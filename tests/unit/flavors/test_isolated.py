@@ -18,7 +18,7 @@ import pytest
 import millstream
 import millstream.pyfunc
 from millstream import models
-from millstream.environments.building import key_of
+from millstream.environments.building import Environment, build, key_of
 from millstream.errors import (
     BadModel,
     BadRequest,
@@ -152,6 +152,17 @@ class TestPredicting:
             "mlflow==3.17.2", "beam==1.0", "pandas",
         )
         assert environment_of(tmp_path / "copy").millstream
+
+    def test_wheels_in_the_model_are_installed_from_there(self, saved: Path, tmp_path: Path) -> None:
+        for name in ("first", "second place"):
+            shutil.copytree(saved, tmp_path / name)
+            wheel(tmp_path / name / "wheels", "beam", "1.5")
+            (tmp_path / name / "requirements.txt").write_text("cloudpickle\nwheels/beam-1.5-py3-none-any.whl\n")
+        first, second = (environment_of(tmp_path / name) for name in ("first", "second place"))
+        assert key_of(first) == key_of(second)
+        assert second.requirements[1].endswith("/second%20place/wheels/beam-1.5-py3-none-any.whl")
+        made = build(Environment(requirements=second.requirements[1:2], build=()))
+        assert subprocess.check_output([made.path / "bin" / "beam"], text=True) == "beam 1.5\n"
 
     def test_here_it_lacks_its_module(self, predict: Predict) -> None:
         with pytest.raises(ModuleNotFoundError, match="beam"):
