@@ -14,7 +14,17 @@ import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from millstream.models.types import AnyType, Array, ColumnType, CompositeType, DataType, Map, Object, SparkMLVector
+from millstream.models.types import (
+    AnyType,
+    Array,
+    ColumnType,
+    CompositeType,
+    DataType,
+    Map,
+    Object,
+    Property,
+    SparkMLVector,
+)
 
 if TYPE_CHECKING:
     import numpy
@@ -223,14 +233,14 @@ def _optional_cell(value: Any, kind: CompositeType, required: bool) -> Any:
 
 def _cell(value: Any, kind: ColumnType) -> Any:
     """One value of a type; the same object where nothing had to be converted. Raises Misfit."""
-    if isinstance(kind, AnyType) or (isinstance(kind, SparkMLVector) and hasattr(value, "toArray")):
+    if isinstance(kind, AnyType) or _is_missing(value) or (
+        isinstance(kind, SparkMLVector) and hasattr(value, "toArray")
+    ):
         return value
     if isinstance(kind, Array):
         return _array_cell(value, kind)
     if isinstance(kind, (Object, Map)):
         return _dict_cell(value, kind)
-    if _is_missing(value):
-        return value
     if not _takes(kind, type(value)) or (kind in WHOLE and not _in_range(value, kind)):
         raise Misfit(f"{_cut(value)} of type {type(value).__name__} where {kind!r} is expected")
     return value
@@ -261,15 +271,16 @@ def _dict_cell(value: Any, kind: Object | Map) -> Any:
         made = {key: _cell(item, kind.value_type) for key, item in value.items()}
     else:
         known = {part.name: part for part in kind.properties}
-        if lacking := [part.name for part in kind.properties if part.required and part.name not in value]:
+        if lacking := [part.name for part in kind.properties if part.required and _lacks(value, part)]:
             raise Misfit(f"a dict that lacks {', '.join(map(repr, lacking))}")
         if unknown := [key for key in value if key not in known]:
             raise Misfit(f"a dict with {', '.join(map(repr, unknown))}, which the type does not name")
-        made = {
-            key: item if item is None and not known[key].required else _cell(item, known[key].dtype)
-            for key, item in value.items()
-        }
+        made = {key: _cell(item, known[key].dtype) for key, item in value.items()}
     return value if _same(made.values(), value.values()) else made
+
+
+def _lacks(value: dict[str, Any], part: Property) -> bool:
+    return part.name not in value or (_is_missing(value[part.name]) and not isinstance(part.dtype, AnyType))
 
 
 def _takes(kind: ColumnType, python: type) -> bool:
