@@ -25,7 +25,7 @@ from urllib.parse import unquote
 
 from millstream import settings
 from millstream.environments import interpreters
-from millstream.environments.lines import checked
+from millstream.environments.lines import ARCHIVE, checked
 from millstream.environments.ourselves import Ourselves, ourselves
 from millstream.environments.pip_settings import uv_variables
 from millstream.errors import EnvironmentFailed, InvalidValue
@@ -164,7 +164,7 @@ class _Plan:
         where = "the requirements of an environment"
         return cls(
             interpreter,
-            tuple(checked(line, where) for line in environment.requirements),
+            tuple(_placed(checked(line, where)) for line in environment.requirements),
             tuple(checked(line, "the constraints of an environment") for line in environment.constraints),
             tuple(_SEEDS.get(line.strip(), checked(line, where)) for line in environment.build),
             ours,
@@ -172,19 +172,25 @@ class _Plan:
 
     @property
     def key(self) -> str:
-        lines = [[_by_content(line) for line in part] for part in (self.requirements, self.constraints, self.seeds)]
         told = [_LAYOUT, self.interpreter.text, self.interpreter.machine, os.path.realpath(self.interpreter.path),
-                lines, self.ours and asdict(self.ours)]
+                [_by_content(line) for line in self.requirements], self.constraints, self.seeds,
+                self.ours and asdict(self.ours)]
         digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         return f"py{self.interpreter.version[0]}.{self.interpreter.version[1]}-{digest[:32]}"
 
 
+def _placed(line: str) -> str:
+    """A requirement that is a file, with its place: uv works in another folder."""
+    return Path(line).expanduser().absolute().as_uri() if ARCHIVE.fullmatch(line) else line
+
+
 def _by_content(line: str) -> str:
     """A requirement as it counts for the key: a file of this machine by its name and content, not by its folder."""
-    address = re.match(r"(?:.*@\s*)?file://(?:localhost)?", line)
-    path = Path(unquote(line[address.end():]) if address else line)
-    with contextlib.suppress(OSError, ValueError):
-        return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    address = re.match(r"(?:[^/]*@\s*)?file://(?:localhost)?", line)
+    if address:
+        path = Path(unquote(line[address.end():]))
+        with contextlib.suppress(OSError, ValueError):
+            return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
     return line
 
 
@@ -231,7 +237,8 @@ def _install(work: Path, folder: Path, name: str, lines: tuple[str, ...] | list[
 
 
 def _uv(work: Path, *arguments: str) -> None:
-    variables = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONHOME")}
+    left_out = ("VIRTUAL_ENV", "PYTHONHOME", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT")
+    variables = {name: value for name, value in os.environ.items() if name not in left_out}
     variables |= {**uv_variables(os.environ), "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     # In a folder of its own, so that the settings of a project that we happen to stand in do not count.
     with subprocess.Popen(

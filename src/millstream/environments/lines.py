@@ -15,7 +15,7 @@ from pathlib import Path
 
 from millstream.errors import InvalidValue, NotFound
 
-__all__ = ["Requirements", "checked", "parse_requirements", "read_requirements"]
+__all__ = ["ARCHIVE", "Requirements", "checked", "parse_requirements", "read_requirements"]
 
 _OPTION = re.compile(
     r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--trusted-host|--no-binary|--only-binary|--prefer-binary|"
@@ -25,7 +25,7 @@ _WITHOUT_VALUE = frozenset({"--prefer-binary", "--pre", "--no-index", "--require
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:[ =]\s*|(?<=-[rc]))(\S.*)")
 _HASHES = re.compile(r"(?:\s+--hash[= ][a-z0-9]+:[0-9a-f]+)+$")
 _ADDRESS = re.compile(r"(?:(?:git|hg|svn|bzr)\+(?:https?|ssh|file|git)|https?|file)://[^\s`$;|&<>\"']+")
-_ARCHIVE = re.compile(r"[\w./\\~][\w./\\~+ -]*\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)")
+ARCHIVE = re.compile(r"[\w./\\~][\w./\\~+ -]*\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)")
 
 
 @dataclass
@@ -119,7 +119,7 @@ def checked(line: str, where: str) -> str:
     try:
         return str(Requirement(bare)) + (line[hashes.start():] if hashes else "")
     except InvalidRequirement as error:
-        if _ADDRESS.fullmatch(bare) or _ARCHIVE.fullmatch(bare):
+        if _ADDRESS.fullmatch(bare) or ARCHIVE.fullmatch(bare):
             return line
         reason = str(error).splitlines()[0]
     raise InvalidValue(

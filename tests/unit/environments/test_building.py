@@ -90,6 +90,22 @@ def test_every_python_of_this_machine_has_environments(minor: int, root: Path, s
     assert made.python_version.startswith(f"3.{minor}.")
 
 
+def test_a_wheel_may_be_named_by_its_path(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel(tmp_path / "a folder", "beam", "3.0")
+    monkeypatch.chdir(tmp_path)
+    made = build(Environment(requirements=("a folder/beam-3.0-py3-none-any.whl",), build=()))
+    assert says(made, "import beam; print(beam.version)") == "3.0"
+
+
+def test_what_uv_was_told_of_other_environments_does_not_count(
+    root: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
+    monkeypatch.setenv("UV_PYTHON", "3.99")
+    made = build(wanted(shelf, "beam"))
+    assert says(made, "import beam; print(beam.__file__)").startswith(str(made.path))
+
+
 def test_an_absent_python_is_told_before_anything_is_made(root: Path, shelf: Path) -> None:
     with pytest.raises(PythonNotFound):
         build(wanted(shelf, python="3.99"))
@@ -118,10 +134,18 @@ class TestKeys:
         for code in ("x = 1\n", "x = 2\n"):
             for place in ("a", "b c"):
                 path = wheel(tmp_path / place, "beam", "1.0", code=code)
-                for line in (path.as_uri(), f"beam @ {path.as_uri()}"):
+                for line in (str(path), path.as_uri(), f"beam @ {path.as_uri()}"):
                     keys.append(key_of(Environment(requirements=(line,))))
         assert len(set(keys)) == 2
-        assert len(set(keys[:4])) == 1
+        assert len(set(keys[:6])) == 1
+
+    def test_a_file_that_is_named_like_a_requirement_is_none(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = key_of(Environment(requirements=("beam",)))
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "beam").write_text("x")
+        assert key_of(Environment(requirements=("beam",))) == before
 
     @pytest.mark.parametrize("line", ["beam; rm -r /", "$(id)", "--target /tmp", "beam\n--target /tmp", "-e ."])
     @pytest.mark.parametrize("place", ["requirements", "constraints", "build"])
