@@ -48,7 +48,7 @@ def labels_of(true: Array, predicted: Predicted, options: Options) -> Labels:
     for role, array in (("targets", true), ("predictions", values)):
         if type_of_target(array).startswith("continuous"):
             raise InvalidValue(
-                f"the {role} are numbers with fractions, such as {array.ravel()[0]!r}: expected classes",
+                f"the {role} are numbers with fractions, such as {array.ravel().tolist()[0]!r}: expected classes",
                 hint='model_type="regressor" is for numbers; a classifier predicts labels',
             )
     probabilities, classes = predicted.probabilities, predicted.classes
@@ -69,14 +69,14 @@ def labels_of(true: Array, predicted: Predicted, options: Options) -> Labels:
         every = _union([true, values, *known, *given])
     if len(every) < 2:
         raise InvalidValue(
-            f"the data has the one label {every[0]!r}, and a classifier tells at least two apart",
+            f"the data has the one label {every.tolist()[0]!r}, and a classifier tells at least two apart",
             hint="evaluator_config={'label_list': […]} says which labels there are",
         )
     if probabilities is not None and classes is not None:
         probabilities = _columns_for(every, probabilities, classes)
     positive = None
     if len(every) == 2:
-        positive = every[1] if options.pos_label is None else options.pos_label
+        positive = every.tolist()[1] if options.pos_label is None else options.pos_label
         if positive not in every:
             raise InvalidValue.of("pos_label", positive, f"the labels are {', '.join(map(repr, every.tolist()))}")
     return Labels(true, values, every, positive, probabilities, options.sample_weights)

@@ -126,10 +126,11 @@ def _frame(data: Any, feature_names: list[Any] | None) -> tuple[pandas.DataFrame
     if hasattr(data, "hash_rows"):  # polars, whose own to_pandas() needs pyarrow
         return pandas.DataFrame({name: data[name].to_numpy() for name in data.columns}), labels
     if hasattr(data, "toPandas"):
-        taken = data.limit(SPARK_ROWS + 1).toPandas()
-        if len(taken) > SPARK_ROWS:
+        # Not toPandas(), which each Spark has with some pandas only.
+        rows = data.limit(SPARK_ROWS + 1).collect()
+        if len(rows) > SPARK_ROWS:
             logger.warning("the Spark frame has more than %d rows: the first %d are evaluated", SPARK_ROWS, SPARK_ROWS)
-        return taken.head(SPARK_ROWS), labels
+        return pandas.DataFrame.from_records(rows[:SPARK_ROWS], columns=data.columns), labels
     if hasattr(data, "to_pandas"):  # Hugging Face
         return data.to_pandas(), labels
     if hasattr(data, "as_numpy_iterator"):

@@ -19,7 +19,7 @@ _POINTS = 1000
 def plots(labels: Labels, options: Options) -> dict[str, Callable[[], Figure]]:
     """What draws each plot, by the name of its artifact; probabilities allow more than the confusion matrix."""
     drawn: dict[str, Callable[[], Figure]] = {}
-    if labels.probabilities is not None:
+    if labels.probabilities is not None and _curves(labels):
         few = labels.positive is not None or len(labels.every) <= options.max_classes_for_multiclass_roc_pr
         if few:
             drawn["roc_curve_plot"] = lambda: roc_curve(labels)

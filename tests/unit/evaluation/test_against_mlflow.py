@@ -130,6 +130,7 @@ def cases(diabetes: Task, cancer: Task, iris: Task, folder: Path) -> dict[str, d
     }
 
 
+@pytest.mark.slow
 def test_the_same_metrics_and_artifacts(
     diabetes: Task, cancer: Task, iris: Task, foreign: Foreign, tracking: Path
 ) -> None:
