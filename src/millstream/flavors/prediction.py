@@ -82,7 +82,11 @@ def main(arguments: list[str]) -> int:
     except Exception as error:  # of the model's own code, or of a library
         traceback.print_exc()
         said = f"the model did not predict: {type(error).__name__}: {error}"
-        told = {"error": FunctionFailed(said, hint="its traceback was printed above").to_wire()}
+        hint = "its traceback was printed above"
+        if isinstance(error, ModuleNotFoundError):
+            hint = ("the model's requirements lack it: give it in pip_requirements_override, or for good with "
+                    "millstream.models.update_model_requirements(model_uri, 'add', […])")
+        told = {"error": FunctionFailed(said, hint=hint).to_wire()}
     taken.write_text(json.dumps(told), encoding="utf-8")
     return int("error" in told)
 

@@ -47,6 +47,8 @@ def model() -> millstream.pyfunc.PythonModel:
             (word, *_) = model_input["word"]
             if word == "fail":
                 raise ZeroDivisionError("as asked")
+            if word == "import":
+                import surely_missing  # type: ignore[import-not-found]  # noqa: F401
             if word == "die":
                 os._exit(3)
             if word.startswith("$"):
@@ -177,6 +179,11 @@ class TestErrors:
     def test_an_error_of_the_models_code_is_told(self, predict: Predict) -> None:
         with pytest.raises(FunctionFailed, match="ZeroDivisionError: as asked"):
             predict(pd.DataFrame({"word": ["fail"]}))
+
+    def test_a_module_that_its_environment_lacks_is_told_with_the_remedy(self, predict: Predict) -> None:
+        with pytest.raises(FunctionFailed, match="surely_missing") as caught:
+            predict(pd.DataFrame({"word": ["import"]}))
+        assert "update_model_requirements" in str(caught.value.hint)
 
     def test_a_process_that_dies_is_told(self, predict: Predict) -> None:
         with pytest.raises(EnvironmentFailed, match="status 3"):
