@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millstream.autolog.pytorch import autolog
+from millstream.autolog.pytorch import autolog, load_checkpoint
 from millstream.flavors.pytorch import (
     _load_pyfunc,
     get_default_conda_env,
@@ -16,6 +16,6 @@ from millstream.flavors.pytorch import (
 )
 
 __all__ = [
-    "_load_pyfunc", "autolog", "get_default_conda_env", "get_default_pip_requirements", "load_model",
-    "load_state_dict", "log_model", "log_state_dict", "save_model", "save_state_dict",
+    "_load_pyfunc", "autolog", "get_default_conda_env", "get_default_pip_requirements", "load_checkpoint",
+    "load_model", "load_state_dict", "log_model", "log_state_dict", "save_model", "save_state_dict",
 ]

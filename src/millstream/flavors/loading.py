@@ -50,6 +50,18 @@ def fetch_file(model_uri: str | os.PathLike[str], name: str) -> Path:
                        hint="name what save_model() or log_model() wrote") from None
 
 
+def fetch_checkpoint(run_id: str, path: str) -> Path:
+    """A checkpoint that autologging stored in a run, on this machine; loading it runs its maker's code, like a model.
+
+    Raises ArtifactNotFound, and UntrustedModel where the store is none to trust.
+    """
+    file = Path(download_artifacts(f"runs:/{run_id}/{path}"))
+    if _is_trusted():
+        trust.vouch(file)
+    trust.check(file)
+    return file
+
+
 def _is_trusted() -> bool:
     """Whether the stores in use are ones to trust: they are, unless a setting lists others."""
     named = settings.TRUSTED_STORES.get()

@@ -96,15 +96,22 @@ def load_model(model_uri: str, dst_path: str | None = None) -> Any:
 def from_sklearn(sk_model: Any, example: Any, *, probabilities_as_array: bool = True, **options: Any) -> Any:
     """A fitted estimator of scikit-learn as a ``ModelProto``, by skl2onnx.
 
-    ``example`` shows the input: an array (one input ``X``), or a DataFrame (an input for each column). Probabilities of
-    a classifier are one array, unless asked to be dictionaries. ``options`` go to ``skl2onnx.to_onnx``.
+    ``example`` shows the input: an array, or a DataFrame, whose columns are inputs of their own where the estimator
+    tells them apart (a ColumnTransformer) and else one array. Probabilities of a classifier are one array, unless asked
+    to be dictionaries. ``options`` go to ``skl2onnx.to_onnx``.
     """
     import skl2onnx
+    from skl2onnx.common.utils import InvalidInputLengthException
 
     settings = options.pop("options", None)
     if settings is None and probabilities_as_array and hasattr(sk_model, "predict_proba"):
         settings = {id(sk_model): {"zipmap": False}}
-    return skl2onnx.to_onnx(sk_model, example[:1], options=settings, **options)
+    try:
+        return skl2onnx.to_onnx(sk_model, example[:1], options=settings, **options)
+    except InvalidInputLengthException:
+        if not hasattr(example, "to_numpy"):
+            raise
+        return skl2onnx.to_onnx(sk_model, example[:1].to_numpy(), options=settings, **options)
 
 
 def from_keras(model: Any, **options: Any) -> Any:

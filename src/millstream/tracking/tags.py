@@ -28,6 +28,7 @@ MLFLOW_MODEL_IS_EXTERNAL = "mlflow.model.isExternal"
 MLFLOW_MODEL_VERSIONS = "mlflow.modelVersions"
 MLFLOW_DATASET_CONTEXT = "mlflow.data.context"
 MLFLOW_AUTOLOGGING = "mlflow.autologging"
+MLFLOW_LATEST_CHECKPOINT_ARTIFACT = "mlflow.latest_checkpoint_artifact"
 
 MLFLOW_PROJECT_ENV = "mlflow.project.env"
 MLFLOW_PROJECT_ENTRY_POINT = "mlflow.project.entryPoint"
