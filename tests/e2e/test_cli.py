@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from millstream.entities import Metric, Param, RunTag
-from millstream.operations import CreateExperiment, CreateRun, LogBatch, UpdateRun
+from millstream.operations import (
+    CreateExperiment,
+    CreateModelVersion,
+    CreateRegisteredModel,
+    CreateRun,
+    LogBatch,
+    UpdateRun,
+)
 from millstream.stores import open_store
 
 T0 = 1_600_000_000_000
@@ -298,3 +305,45 @@ def test_help_lists_every_command(shell: Shell) -> None:
     shown = shell.run("--help")
     for name in ("artifacts", "db", "doctor", "experiments", "gc", "import", "runs", "server", "sync", "ui"):
         assert f"\n  {name} " in shown
+
+
+def test_registry(shell: Shell) -> None:
+    with open_store(str(shell.place / "mlruns")) as store:
+        store.execute(CreateRegisteredModel("loan model"))
+        for number in range(3):
+            store.execute(CreateModelVersion("loan model", f"s3://bucket/{number}"))
+    promote = ("registry", "promote", "loan model")
+    told = shell.run(*promote, "1", "--stage", "production")
+    assert told == "Version 1 of loan model holds the stage Production\n"
+    shell.run(*promote, "2", "--stage", "Production")
+    shell.run(*promote, "3", "--alias", "champion")
+    assert shell.lines("registry", "list")[1][:9] == [
+        "loan", "model", "Archived", "1,", "Production", "2,", "None", "3", "champion"
+    ]
+    (listed,) = json.loads(shell.run("registry", "list", "--filter", "name LIKE 'loan%'", "--json"))
+    assert [one["version"] for one in listed["latest_versions"]] == ["1", "2", "3"]
+    described = json.loads(shell.run("registry", "describe", "loan model", "--json"))
+    assert [(one["version"], one["current_stage"]) for one in described["versions"]] == [
+        ("3", "None"), ("2", "Production"), ("1", "Archived")
+    ]
+    assert "champion" in shell.run("registry", "describe", "loan model")
+    assert "s3://bucket/1" in shell.run("registry", "describe", "loan model", "2")
+    history = json.loads(shell.run("registry", "history", "loan model", "--json"))
+    assert [one["sequence"] for one in history] == [7, 6, 5, 4, 3, 2, 1]
+    assert (history[1]["before"], history[1]["after"], history[1]["others"]) == ("None", "Production", ["1"])
+    rows = shell.lines("registry", "history", "loan model", "--version", "3")
+    assert [row[4] for row in rows[1:]] == ["7:", "4:"]
+    back = ("registry", "rollback", "loan model", "--stage", "Production")
+    assert shell.run(*back) == "Version 1 of loan model holds the stage Production\n"
+    assert shell.run(*back) == "No version of loan model holds the stage Production\n"
+    shell.run(*back, status=1)
+    assert shell.said[0].startswith("error: nothing has changed")
+    held = ("registry", "history", "loan model", "--alias", "champion")
+    assert json.loads(shell.run(*held, "--json")) == ["3"]
+    assert shell.run(*held, "--at", "2020-01-01").endswith("at 2020-01-01 00:00:00 UTC\n")
+    shell.run(*held, "--at", "yesterday", status=2)
+    shell.run(*promote, "1", status=2)
+    assert shell.run("registry", "history", "loan model", "--verify") == ""
+    assert shell.said == ["all 9 activities of loan model are as they were written"]
+    shell.run("registry", "describe", "nobody", status=1)
+    assert "nobody" in shell.said[0]

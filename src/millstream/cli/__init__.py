@@ -36,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "gc": Command("millstream.cli.garbage:gc", "Remove what lies in the trash for good."),
     "import": Command("millstream.cli.imports:import_", "Bring in what another system has stored."),
+    "registry": Command("millstream.cli.registry:registry", "Find, promote and roll back registered models."),
     "runs": Command("millstream.cli.runs:runs", "List, show, compare, create, move, delete and restore runs."),
     "server": Command("millstream.cli.server:server", "Run the tracking server."),
     "sync": Command("millstream.cli.sync:sync", "Send what dead processes and outages left in the outbox."),

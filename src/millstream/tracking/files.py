@@ -171,7 +171,7 @@ def list_artifacts(
     if run_id is not None:
         return artifacts_of_run(run_id, tracking_uri).list(artifact_path or "")
     assert artifact_uri is not None
-    if isinstance(artifact_uri, str) and scheme(artifact_uri) == "models":  # paths are those in the model
+    if scheme(str(artifact_uri)) == "models":  # paths are those in the model
         path = parse_model_uri(artifact_uri).path
         model = artifact_uri.rstrip("/").removesuffix(path)
         return artifacts_at(located(model, tracking_uri), tracking_uri).list(path)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from millstream import settings
 from millstream.errors import InvalidValue, MillstreamError
+from millstream.operations import OWNER, Principal
 from millstream.stores.contract import Store
+from millstream.tracking.context.source import user
 
 DEFAULT_FOLDER = "mlruns"
 
@@ -63,6 +65,11 @@ def _text(uri: str | os.PathLike[str] | None, kind: str) -> str | None:
     if uri is not None and not isinstance(uri, str):
         raise InvalidValue(f"a {kind} URI is text or a path, not {type(uri).__name__}")
     return uri or None
+
+
+def acting() -> Principal:
+    """Who acts in this process, as a store on this machine notes it down."""
+    return Principal(user() or OWNER.name)
 
 
 class _Open:

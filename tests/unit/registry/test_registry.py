@@ -208,6 +208,17 @@ def test_what_has_happened_is_told_and_taken_back() -> None:
     assert client.verify_registry_activities("loan").intact
 
 
+def test_who_did_it_is_noted_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_USER", "zoë")
+    client = MlflowClient()
+    client.create_registered_model("loan")
+    version = client.create_model_version("loan", "s3://bucket/x")
+    # Until people sign in, everybody at a server is its owner.
+    name = "owner" if client.registry_uri.startswith("http") else "zoë"
+    assert version.user_id == name
+    assert {one.user_id for one in client.list_registry_activities("loan")} == {name}
+
+
 def test_entities_look_like_what_they_are() -> None:
     client = MlflowClient()
     client.create_registered_model("loan", {"k": "v"})

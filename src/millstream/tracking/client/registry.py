@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from millstream import settings
 from millstream.entities import PagedList
@@ -32,6 +32,7 @@ from millstream.operations import (
     GetModelVersionDownloadUri,
     GetRegisteredModel,
     ListRegistryActivities,
+    Operation,
     RegistryVerification,
     RenameRegisteredModel,
     RollBack,
@@ -50,6 +51,8 @@ from millstream.tracking import stores
 from millstream.tracking.client.base import Calls
 from millstream.tracking.client.values import listed
 
+A = TypeVar("A")
+
 
 class RegistryCalls(Calls):
     """Registered models: names under which the versions of a model are kept, moved through stages, and found."""
@@ -63,6 +66,10 @@ class RegistryCalls(Calls):
     def _registry(self) -> Store:
         return stores.store(self.registry_uri)
 
+    def _ask(self, operation: Operation[A]) -> A:
+        """Carry out ``operation`` as the person behind this process; a server knows by itself who asks."""
+        return self._registry.execute(operation, stores.acting())
+
     # Registered models
 
     def create_registered_model(
@@ -72,60 +79,60 @@ class RegistryCalls(Calls):
         """Create a registered model. Raises AlreadyExists for a name that is taken."""
         _refuse_job(deployment_job_id)
         made = [RegisteredModelTag(key, str(value)) for key, value in (tags or {}).items()]
-        return self._registry.execute(CreateRegisteredModel(name, made, description)).registered_model
+        return self._ask(CreateRegisteredModel(name, made, description)).registered_model
 
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
         """Give a registered model, and with it all its versions, another name."""
-        return self._registry.execute(RenameRegisteredModel(name, new_name)).registered_model
+        return self._ask(RenameRegisteredModel(name, new_name)).registered_model
 
     def update_registered_model(
         self, name: str, description: str | None = None, deployment_job_id: str | None = None
     ) -> RegisteredModel:
         """Change the description of a registered model; without one it is removed."""
         _refuse_job(deployment_job_id)
-        return self._registry.execute(UpdateRegisteredModel(name, description)).registered_model
+        return self._ask(UpdateRegisteredModel(name, description)).registered_model
 
     def delete_registered_model(self, name: str) -> None:
         """Remove a registered model with all its versions; their files stay with the runs and logged models."""
-        self._registry.execute(DeleteRegisteredModel(name))
+        self._ask(DeleteRegisteredModel(name))
 
     def get_registered_model(self, name: str) -> RegisteredModel:
         """The registered model, with the latest version of each stage. Raises RegisteredModelNotFound."""
-        return self._registry.execute(GetRegisteredModel(name)).registered_model
+        return self._ask(GetRegisteredModel(name)).registered_model
 
     def search_registered_models(
         self, filter_string: str | None = None, max_results: int = 100, order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
         """One page of the registered models that match, such as ``name LIKE 'loan%' and tags.team = 'risk'``."""
-        page = self._registry.execute(
+        page = self._ask(
             SearchRegisteredModels(filter_string or None, max_results, listed(order_by, "order_by"), page_token)
         )
         return PagedList(page.registered_models, page.next_page_token)
 
     def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
         """The latest version of each of these stages, of every stage unless some are named."""
-        return self._registry.execute(GetLatestVersions(name, listed(stages, "stages"))).model_versions
+        return self._ask(GetLatestVersions(name, listed(stages, "stages"))).model_versions
 
     def set_registered_model_tag(self, name: str, key: str, value: Any) -> None:
         """Set a tag of a registered model."""
-        self._registry.execute(SetRegisteredModelTag(name, key, str(value)))
+        self._ask(SetRegisteredModelTag(name, key, str(value)))
 
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         """Remove a tag of a registered model, if it is there."""
-        self._registry.execute(DeleteRegisteredModelTag(name, key))
+        self._ask(DeleteRegisteredModelTag(name, key))
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
         """Let an alias stand for a version from now on: ``models:/<name>@<alias>`` loads it."""
-        self._registry.execute(SetRegisteredModelAlias(name, alias, str(version)))
+        self._ask(SetRegisteredModelAlias(name, alias, str(version)))
 
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Remove an alias, if it is there."""
-        self._registry.execute(DeleteRegisteredModelAlias(name, alias))
+        self._ask(DeleteRegisteredModelAlias(name, alias))
 
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
         """The version that an alias stands for. Raises InvalidValue for an alias that is not there."""
-        return self._registry.execute(GetModelVersionByAlias(name, alias)).model_version
+        return self._ask(GetModelVersionByAlias(name, alias)).model_version
 
     # Versions
 
@@ -140,7 +147,7 @@ class RegistryCalls(Calls):
         a version first, this waits ``await_creation_for`` seconds at most (0 or None: not at all).
         """
         made = [ModelVersionTag(key, str(value)) for key, value in (tags or {}).items()]
-        version = self._registry.execute(
+        version = self._ask(
             CreateModelVersion(name, str(source), run_id, made, run_link, description, model_id)
         ).model_version
         return self._awaited(version, await_creation_for or 0)
@@ -186,37 +193,37 @@ class RegistryCalls(Calls):
 
     def update_model_version(self, name: str, version: str, description: str | None = None) -> ModelVersion:
         """Change the description of a version; without one it is removed."""
-        return self._registry.execute(UpdateModelVersion(name, str(version), description)).model_version
+        return self._ask(UpdateModelVersion(name, str(version), description)).model_version
 
     def transition_model_version_stage(
         self, name: str, version: str, stage: str, archive_existing_versions: bool = False
     ) -> ModelVersion:
         """Move a version to None, Staging, Production or Archived, and archive those that are there if asked to."""
-        return self._registry.execute(
+        return self._ask(
             TransitionModelVersionStage(name, str(version), stage, archive_existing_versions)
         ).model_version
 
     def delete_model_version(self, name: str, version: str) -> None:
         """Remove a version and its aliases; its number is not given again, its files stay where they are."""
-        self._registry.execute(DeleteModelVersion(name, str(version)))
+        self._ask(DeleteModelVersion(name, str(version)))
 
     def get_model_version(self, name: str, version: str) -> ModelVersion:
         """The version. Raises RegisteredModelNotFound."""
-        return self._registry.execute(GetModelVersion(name, str(version))).model_version
+        return self._ask(GetModelVersion(name, str(version))).model_version
 
     def search_model_versions(
         self, filter_string: str | None = None, max_results: int = 10_000, order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
         """One page of the versions that match, such as ``name = 'loan' and version_number > 3``; changed last first."""
-        page = self._registry.execute(
+        page = self._ask(
             SearchModelVersions(filter_string or None, max_results, listed(order_by, "order_by"), page_token)
         )
         return PagedList(page.model_versions, page.next_page_token)
 
     def get_model_version_download_uri(self, name: str, version: str) -> str:
         """Where the files of a version are."""
-        return self._registry.execute(GetModelVersionDownloadUri(name, str(version))).artifact_uri
+        return self._ask(GetModelVersionDownloadUri(name, str(version))).artifact_uri
 
     def get_model_version_stages(self, name: str, version: str) -> list[str]:
         """The stages that a version may have: the same for all."""
@@ -228,13 +235,13 @@ class RegistryCalls(Calls):
     ) -> None:
         """Set a tag of a version, or of the latest version of a stage."""
         number = self._one_version(name, version, stage)
-        self._registry.execute(SetModelVersionTag(name, number, _key(key), str(value)))
+        self._ask(SetModelVersionTag(name, number, _key(key), str(value)))
 
     def delete_model_version_tag(
         self, name: str, version: str | None = None, key: str | None = None, stage: str | None = None
     ) -> None:
         """Remove a tag of a version, or of the latest version of a stage, if it is there."""
-        self._registry.execute(DeleteModelVersionTag(name, self._one_version(name, version, stage), _key(key)))
+        self._ask(DeleteModelVersionTag(name, self._one_version(name, version, stage), _key(key)))
 
     def _one_version(self, name: str, version: str | int | None, stage: str | None) -> str:
         if (version is None) == (stage is None):
@@ -256,27 +263,27 @@ class RegistryCalls(Calls):
 
         Who changed what, from what, to what and when; the name of a deleted model works too.
         """
-        page = self._registry.execute(
+        page = self._ask(
             ListRegistryActivities(name, None if version is None else str(version), max_results, page_token)
         )
         return PagedList(page.activities, page.next_page_token)
 
     def verify_registry_activities(self, name: str) -> RegistryVerification:
         """Whether the log of a registered model is as it was written: each entry holds the hash of the one before."""
-        return self._registry.execute(VerifyRegistryActivities(name))
+        return self._ask(VerifyRegistryActivities(name))
 
     def get_versions_holding(
         self, name: str, stage: str | None = None, alias: str | None = None, timestamp: int | None = None
     ) -> list[str]:
         """The numbers of the versions that held a stage or an alias at a time (in ms since the epoch), or now."""
-        return self._registry.execute(GetHolders(name, stage, alias, timestamp)).versions
+        return self._ask(GetHolders(name, stage, alias, timestamp)).versions
 
     def roll_back_registered_model(self, name: str, stage: str | None = None, alias: str | None = None) -> list[str]:
         """Take back the last change of who holds a stage or an alias; done again, the change before that.
 
         Returns the numbers of the versions that hold it then. Raises InvalidState when there is nothing to take back.
         """
-        return self._registry.execute(RollBack(name, stage, alias)).versions
+        return self._ask(RollBack(name, stage, alias)).versions
 
 
 def _key(key: str | None) -> str:
