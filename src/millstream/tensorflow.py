@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from millstream.autolog.checkpoints import load_checkpoint
+from millstream.autolog.tensorflow import autolog
 from millstream.flavors.tensorflow import (
     _load_pyfunc,
     get_default_conda_env,
@@ -12,7 +14,23 @@ from millstream.flavors.tensorflow import (
     save_model,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    MlflowCallback: Any
+    MLflowCallback: Any
+
 __all__ = [
-    "_load_pyfunc", "get_default_conda_env", "get_default_pip_requirements", "get_global_custom_objects", "load_model",
-    "log_model", "save_model",
+    "MLflowCallback", "MlflowCallback", "_load_pyfunc", "autolog", "get_default_conda_env",
+    "get_default_pip_requirements", "get_global_custom_objects", "load_checkpoint", "load_model", "log_model",
+    "save_model",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("MlflowCallback", "MLflowCallback"):  # a class of Keras, which is not imported before it is asked for
+        from millstream.autolog.epochs import callback_class
+
+        return callback_class("opt_")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -115,6 +115,8 @@ _TABLE: list[tuple[str, str, str]] = [
     ("lightgbm", "lightgbm", "lightgbm"),
     ("catboost", "catboost", "catboost"),
     ("statsmodels", "statsmodels", "statsmodels"),
+    ("keras", "keras", "keras"),
+    ("tensorflow", "keras", "tensorflow"),
 ]
 LIBRARIES: dict[str, Library] = {
     name: Library(name, hook, f"millstream.autolog.{module}") for name, hook, module in _TABLE

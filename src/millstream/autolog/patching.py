@@ -30,6 +30,7 @@ from millstream.tracking.active import status_after
 
 if TYPE_CHECKING:
     from millstream.autolog.libraries import Library, Settings
+    from millstream.autolog.training import Training
 
 logger = logging.getLogger("millstream")
 
@@ -109,12 +110,14 @@ class Patches:
         """
         self._patch(owner, name, body, Call, nested, own_calls)
 
-    def train(self, owner: Any, name: str, body: Body, *, own_calls: bool = True) -> None:
-        """Let ``body`` accompany each call of ``owner.name``, with a :class:`~millstream.autolog.training.Training`: a
-        call that logs into the active run, or into one that is made for it."""
+    def train(
+        self, owner: Any, name: str, body: Body, *, kind: type[Training] | None = None, own_calls: bool = True
+    ) -> None:
+        """Let ``body`` accompany each call of ``owner.name``, with a :class:`~millstream.autolog.training.Training` (or
+        a ``kind`` of it): a call that logs into the active run, or into one that is made for it."""
         from millstream.autolog.training import Training
 
-        self._patch(owner, name, body, Training, False, own_calls)
+        self._patch(owner, name, body, kind or Training, False, own_calls)
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Put ``value`` in the place of the attribute ``owner.name`` until the patches are taken back."""
