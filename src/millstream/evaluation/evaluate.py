@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from millstream.autolog.inside import inside
 from millstream.errors import FunctionFailed, InvalidValue, MissingValue
 from millstream.evaluation import contents, evaluators, metrics
 from millstream.evaluation.inputs import EvaluationDataset, evaluation_dataset
@@ -58,7 +59,8 @@ def evaluate(
     if ours is not None:
         check_task(model_type, dataset.has_targets, extra, functions)
     model_id = _model_id(subject, model_id)
-    with _run() as run_id:
+    # What an evaluation calls, such as the metrics of scikit-learn, is its own business and not logged again.
+    with _run() as run_id, inside:
         results = []
         if ours is not None:
             options = Options.of(ours, len(dataset.features_data))

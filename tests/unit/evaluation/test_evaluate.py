@@ -222,6 +222,14 @@ def test_a_logged_model_has_the_metrics_too(cancer: Task) -> None:
         evaluate(loaded, cancer.frame, targets="target", model_type="classifier", model_id="m-other")
 
 
+def test_automatic_logging_does_not_log_what_an_evaluation_calls(cancer: Task) -> None:
+    millstream.sklearn.autolog()
+    returned = evaluate(cancer.model, cancer.frame, targets="target", model_type="classifier")
+    assert millstream.get_run(str(returned.run_id)).data.metrics == pytest.approx(returned.metrics)
+    files = {entry.path for entry in millstream.MlflowClient().list_artifacts(str(returned.run_id))}
+    assert files == {f"{name}.png" for name in returned.artifacts}
+
+
 def test_predictions_of_a_model_that_is_named(diabetes: Task) -> None:
     with millstream.start_run():
         info = millstream.sklearn.log_model(diabetes.model, name="line")
