@@ -85,8 +85,10 @@ def infer_pip_requirements(
 def validate_serving_input(model_uri: str, serving_input: str | dict[str, Any]) -> Any:
     """What the model predicts for a request body of a scoring server. Raises as reading the body or predicting does."""
     from millstream.flavors.pyfunc.loading import load_model
-    data, params = payloads.parse(serving_input)
-    return load_model(model_uri).predict(data, params)
+
+    model = load_model(model_uri)
+    data, params = payloads.parse(serving_input, model.metadata.get_input_schema())
+    return model.predict(data, params)
 
 
 def seal(path: str) -> None:

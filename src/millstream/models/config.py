@@ -7,6 +7,7 @@ the same lines of the script get.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,8 @@ from typing import Any
 
 from millstream.errors import InvalidValue
 
+# The name under which a script that was run with a configuration holds it.
+OF_SCRIPT = "__model_config__"
 _given: ContextVar[Mapping[str, Any] | None] = ContextVar("model configuration", default=None)
 
 
@@ -27,6 +30,8 @@ class ModelConfig:
 
     def __init__(self, *, development_config: str | os.PathLike[str] | Mapping[str, Any] | None = None) -> None:
         given = _given.get()
+        if given is None:  # the script has run; its functions still find what it was run with
+            given = sys._getframe(1).f_globals.get(OF_SCRIPT)
         chosen = given if given is not None else development_config
         if chosen is None:
             raise FileNotFoundError(

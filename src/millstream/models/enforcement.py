@@ -2,7 +2,7 @@
 
 An :class:`Enforcer` is made once for a schema and called for each prediction. A DataFrame whose columns and types are
 those of the schema is given back as it is, after two comparisons; no column of it is touched. What a prediction server
-reads from JSON has no types of its own: see :func:`millstream.models.examples.parse_serving`.
+reads from JSON has no types of its own: see :func:`millstream.models.payloads.parse`.
 """
 
 from __future__ import annotations
@@ -71,16 +71,23 @@ class Enforcer:
 
     def _some(self, data: Any) -> Any:
         """A frame with other columns than the schema's, or in another order."""
-        here = set(data.columns)
-        twice = [name for name in self._names if name in here and not isinstance(data.columns.get_loc(name), int)]
-        if twice:
-            raise SchemaMismatch(
-                f"the columns {_listed(twice)} come more than once",
-                hint="keep one of each: df.loc[:, ~df.columns.duplicated()]",
-            )
-        specs = [spec for spec in self._columns if spec.name in here]
-        missing = [spec.name for spec in self._columns if spec.required and spec.name not in here]
-        chosen = data[[spec.name for spec in specs]]
+        columns = data.columns
+        if not columns.is_unique:
+            repeated = set(columns[columns.duplicated()])
+            if twice := [name for name in self._names if name in repeated]:
+                raise SchemaMismatch(
+                    f"the columns {_listed(twice)} come more than once",
+                    hint="keep one of each: df.loc[:, ~df.columns.duplicated()]",
+                )
+            data = data.loc[:, ~columns.duplicated()]
+        here = data.columns.get_indexer(self._labels) >= 0
+        labels, specs, missing = self._labels, self._columns, []
+        if not here.all():
+            labels = labels[here]
+            specs = [spec for spec, found in zip(specs, here, strict=True) if found]
+            missing = [spec.name for spec, found in zip(self._columns, here, strict=True)
+                       if spec.required and not found]
+        chosen = data.reindex(columns=labels)
         return self._converted(chosen, specs, _types(chosen), missing, data)
 
     def _first(self, data: Any) -> Any:

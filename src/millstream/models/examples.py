@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from millstream.errors import BadModel, InvalidValue
-from millstream.models.requests import frame, parse_serving
+from millstream.models.payloads import decoded_input, frame
 from millstream.models.schema import Schema, TensorSpec
 
 __all__ = [
     "InputExample", "ModelInputExample", "PyFuncInput", "PyFuncOutput", "convert_input_example_to_serving_input",
-    "load", "load_params", "parse_serving", "prepare", "serving_payload",
+    "load", "load_params", "prepare", "serving_payload",
 ]
 
 FILE = "input_example.json"
@@ -120,7 +120,7 @@ def load(folder: str | Path, info: Mapping[str, Any], schema: Schema | None = No
     except (KeyError, TypeError, ValueError) as error:
         path = _path(folder, info)
         raise BadModel(f"the file {path} holds no {kind}: {error!r}", hint="save the model again") from None
-    return content if schema is None else parse_serving({"inputs": content}, schema)[0]
+    return content if schema is None else decoded_input(content, schema)
 
 
 def load_params(folder: str | Path, info: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -177,9 +177,12 @@ def _numbers(content: Any, schema: Schema | None, name: str | None = None) -> An
     import numpy
 
     spec = next((spec for spec in schema or () if spec.name == name and isinstance(spec, TensorSpec)), None)
-    if spec is not None and spec.type.kind in "biufM":
-        return numpy.array(content, dtype=spec.type)
     made = numpy.array(content)
+    if spec is not None and spec.type.kind in "biufM":
+        try:
+            return numpy.array(content, dtype=spec.type)
+        except (TypeError, ValueError):  # the signature was written by hand, for other data
+            return made
     if made.dtype.kind == "O" and all(item is None or type(item) in (int, float) for item in made.flat):
         return made.astype(float)  # null stood for numbers that are missing
     return made

@@ -84,7 +84,7 @@ class Model:
             return None
         from millstream.models import examples
 
-        return examples.load(self._folder(path), self.saved_input_example_info)
+        return examples.load(self._folder(path), self.saved_input_example_info, self.get_input_schema())
 
     def load_input_example_params(self, path: str | None = None) -> dict[str, Any] | None:
         """The parameters of the input example; None where it has none."""

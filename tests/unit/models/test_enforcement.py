@@ -225,6 +225,8 @@ def test_columns_without_names(given: Any) -> None:
 def test_a_column_that_comes_twice() -> None:
     with pytest.raises(SchemaMismatch, match="'a' come more than once"):
         enforce_input(pd.DataFrame([[1, 2, 1.5]], columns=["a", "a", "b"]), AB)
+    made = enforce_input(pd.DataFrame([[1, 2, 2, 1.5]], columns=["a", "z", "z", "b"]), AB)
+    pd.testing.assert_frame_equal(made, ROW)
 
 
 def plain(made: Any) -> Any:

@@ -17,7 +17,7 @@ from millstream.models import examples
 from millstream.models.enforcement import Enforcer, enforce_input
 from millstream.models.inference import infer_schema
 from millstream.models.mlmodel import Model
-from millstream.models.requests import parse_serving
+from millstream.models.payloads import parse
 from millstream.models.schema import (
     AnyType,
     Array,
@@ -153,7 +153,7 @@ def test_a_frame_survives_its_example(frame: pd.DataFrame) -> None:
     with tempfile.TemporaryDirectory() as folder:
         example = examples.prepare(frame)
         data = examples.load(folder, example.save(folder), schema)
-        served, _ = parse_serving(Path(folder, examples.SERVING_FILE).read_text(), schema)
+        served, _ = parse(Path(folder, examples.SERVING_FILE).read_text(), schema)
     for made in (data, served):
         assert made.columns.tolist() == frame.columns.tolist()
         for name in frame.columns:

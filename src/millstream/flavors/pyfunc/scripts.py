@@ -38,6 +38,7 @@ def run(script: Path, model_config: dict[str, Any] | None) -> Any:
     if spec is None or spec.loader is None:
         raise BadModel(f"{script} is no Python file", hint="a model from code is a file whose name ends in .py")
     module = importlib.util.module_from_spec(spec)
+    module.__dict__[config.OF_SCRIPT] = model_config
     with config.given(model_config):
         spec.loader.exec_module(module)
     model, _set.model = _set.model, None
