@@ -253,6 +253,21 @@ def test_a_model_with_parameters_of_inference(tracking: Path) -> None:
         evaluate(str(tracking / "scaled"), ROWS, **given, inference_params={"factor": 10}, env_manager="uv")
 
 
+@pytest.mark.slow
+def test_a_model_in_an_environment_of_its_own(iris: Task, tracking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLSTREAM_ENV_ROOT", str(tracking / "environments"))
+    with millstream.start_run():
+        info = millstream.sklearn.log_model(iris.model, name="logit")
+    given: dict[str, Any] = {"targets": "target", "model_type": "classifier"}
+    here = evaluate(info.model_uri, iris.frame, **given)
+    there = evaluate(info.model_uri, iris.frame, **given, env_manager="uv")
+    assert len(list((tracking / "environments").iterdir())) >= 1
+    without_probabilities = {"score", "log_loss", "roc_auc"}
+    assert there.metrics == {name: here.metrics[name] for name in here.metrics.keys() - without_probabilities}
+    metrics = millstream.get_logged_model(str(info.model_id)).metrics or ()
+    assert {metric.run_id for metric in metrics} == {here.run_id, there.run_id}
+
+
 PLUGIN = '''
 from millstream.models import EvaluationResult
 from millstream.evaluation import ModelEvaluator
