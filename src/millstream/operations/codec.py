@@ -225,14 +225,13 @@ def encode_request(operation: Operation[Any]) -> tuple[str, list[tuple[str, str]
     if endpoint.method == "POST" and not form.path_fields:
         return endpoint.path, [], _encode(operation)
     values = _finite(msgspec.to_builtins(operation))
-    path = endpoint.path
+    path, rest = endpoint.path, dict(values)
     for name in form.path_fields:
-        path = path.replace(f"{{{name}}}", quote(str(values.pop(name)), safe=""))
-    if endpoint.method == "DELETE":  # MLflow's servers read its fields in the body
-        return path, [], _ENCODE(values) if values else None
+        path = path.replace(f"{{{name}}}", quote(str(rest.pop(name)), safe=""))
     if endpoint.method == "GET":
-        return path, [pair for name, item in values.items() for pair in _pairs(name, item)], None
-    return path, [], _ENCODE(values)
+        return path, [pair for name, item in rest.items() for pair in _pairs(name, item)], None
+    # MLflow's servers read every field in the body, those of the path too, also of a DELETE.
+    return path, [], _ENCODE(values) if rest or endpoint.method != "DELETE" else None
 
 
 def _pairs(name: str, value: Any) -> Iterable[tuple[str, str]]:

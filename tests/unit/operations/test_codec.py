@@ -16,7 +16,9 @@ from millstream.entities import Metric, Param, RunTag
 from millstream.errors import BadRequest, InvalidValue, MillstreamError, MissingValue
 from millstream.operations import (
     OPERATIONS,
+    DeleteLoggedModel,
     DeleteLoggedModelTag,
+    DeleteRegisteredModelAlias,
     FinalizeLoggedModel,
     GetMetricHistory,
     GetMetricHistoryBulkInterval,
@@ -172,8 +174,18 @@ def test_requests_that_carry_fields_in_path_and_query() -> None:
     assert encode_request(FinalizeLoggedModel("m-1", "LOGGED_MODEL_READY")) == (
         "/2.0/mlflow/logged-models/m-1",
         [],
-        b'{"status":"LOGGED_MODEL_READY"}',
+        b'{"model_id":"m-1","status":"LOGGED_MODEL_READY"}',
     )
+
+
+def test_what_is_deleted_is_named_in_the_body() -> None:
+    # MLflow's servers do not read the query of a DELETE.
+    assert encode_request(DeleteRegisteredModelAlias("loan", "champion")) == (
+        "/2.0/mlflow/registered-models/alias",
+        [],
+        b'{"name":"loan","alias":"champion"}',
+    )
+    assert encode_request(DeleteLoggedModel("m-1")) == ("/2.0/mlflow/logged-models/m-1", [], None)
 
 
 def test_a_word_that_says_null_is_not_a_number() -> None:
