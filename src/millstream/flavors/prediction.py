@@ -43,11 +43,12 @@ def answer(folder: Path, text: str, content_type: str) -> str:
     """
     from millstream.flavors.pyfunc.loading import load_model
 
+    model = load_model(folder, suppress_warnings=True)
     if content_type == "csv":
         data, params = _table(text), None
     else:
-        data, params = payloads.parse(text)
-    predicted = load_model(folder, suppress_warnings=True).predict(data, params)
+        data, params = payloads.parse(text, model.metadata.get_input_schema())
+    predicted = model.predict(data, params)
     return json.dumps({"predictions": _predictions(predicted)})
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from millstream.errors import InvalidValue
-from millstream.models.config import OF_SCRIPT, ModelConfig, given
+from millstream.flavors.pyfunc.scripts import run
+from millstream.models.config import ModelConfig, given
 
 
 def test_a_file_or_a_dict_while_it_is_developed(tmp_path: Path) -> None:
@@ -37,12 +37,15 @@ def test_what_the_model_is_loaded_with_wins() -> None:
     assert ModelConfig(development_config={"rate": 1}).get("rate") == 1
 
 
-def test_functions_of_a_script_find_its_configuration_when_it_has_run() -> None:
-    script: dict[str, Any] = {OF_SCRIPT: {"rate": 3}, "ModelConfig": ModelConfig}
-    exec("def predict(): return ModelConfig(development_config={'rate': 1}).get('rate')", script)
-    assert script["predict"]() == 3
-    script[OF_SCRIPT] = None
-    assert script["predict"]() == 1
+def test_functions_of_a_script_find_its_configuration_when_it_has_run(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import millstream\n"
+        "def rate(_): return millstream.models.ModelConfig(development_config={'rate': 1}).get('rate')\n"
+        "millstream.models.set_model(rate)\n"
+    )
+    configured, plain = run(script, {"rate": 3}), run(script, None)
+    assert (configured(None), plain(None)) == (3, 1)
 
 
 def test_an_unknown_key_is_named_with_the_known_ones() -> None:
