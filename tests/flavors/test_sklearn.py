@@ -148,6 +148,33 @@ def test_a_model_saved_by_mlflow_is_no_more_trusted_than_its_folder(
         millstream.sklearn.load_model(str(tmp_path / "model"))
 
 
+def test_a_model_logged_by_mlflow_into_our_server_is_loaded_from_there(
+    fitted: Pipeline, data: pd.DataFrame, served: str, foreign: Foreign
+) -> None:
+    logged = foreign.run(
+        """
+        import mlflow
+
+        mlflow.set_tracking_uri(server)
+        with mlflow.start_run() as run:
+            mlflow.log_param("depth", 3)
+            info = mlflow.sklearn.log_model(model, name="model", serialization_format="cloudpickle",
+                                            input_example=data[:3], pip_requirements=["scikit-learn"],
+                                            registered_model_name="from mlflow")
+            mlflow.log_metric("accuracy", 0.5)
+        mlflow.set_tracking_uri(None)
+        result = {"run": run.info.run_id, "uri": info.model_uri, "model": info.model_id}
+        """,
+        server=served, data=data, model=fitted,
+    )
+    # It carries nobody's seal: the store in use is what is trusted.
+    for uri in (logged["uri"], f"runs:/{logged['run']}/model", "models:/from mlflow/1", "models:/from mlflow/latest"):
+        np.testing.assert_array_equal(millstream.pyfunc.load_model(uri).predict(data), fitted.predict(data))
+    found = millstream.get_logged_model(logged["model"])
+    assert found.params == {"depth": "3"}
+    assert [(metric.key, metric.value) for metric in found.metrics] == [("accuracy", 0.5)]
+
+
 # Neither MLflow nor this environment.
 
 
