@@ -14,6 +14,9 @@ a metric that is NaN                  decimal.InvalidOperation                  
 metric functions                      called twice, first with one row                called once
 an artifact named `../x`              written outside of its folder                   InvalidPath
 model                                 URI, loaded model, function                     and any estimator
+`score`                               of scikit-learn's own estimators                of every estimator that has one
+probabilities                         of scikit-learn's and XGBoost's estimators      of every estimator that has them
+CatBoost with several classes         ValueError of numpy                             evaluated
 targets                               a column                                        and an array beside a frame
 output of shape (rows, 1), softmax    ValueError                                      values, classes with probabilities
 SHAP                                  whenever it is installed                        when `log_model_explainability`

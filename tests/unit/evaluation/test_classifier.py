@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostClassifier
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
@@ -32,6 +33,18 @@ def test_an_estimator_is_evaluated_as_it_is(cancer: Task) -> None:
     assert returned.metrics["roc_auc"] == pytest.approx(metrics.roc_auc_score(cancer.targets, probability))
     assert returned.metrics["log_loss"] == pytest.approx(metrics.log_loss(cancer.targets, probability))
     assert returned.metrics["score"] == returned.metrics["accuracy_score"]
+
+
+def test_estimators_of_other_libraries(iris: Task, caplog: pytest.LogCaptureFixture) -> None:
+    # CatBoost predicts an array of shape (rows, 1), and its score takes no weights.
+    made = CatBoostClassifier(iterations=3, verbose=0, allow_writing_files=False).fit(iris.features, iris.targets)
+    returned = classify(made, iris.frame)
+    expected = metrics.roc_auc_score(iris.targets, made.predict_proba(iris.features), multi_class="ovr")
+    assert returned.metrics["roc_auc"] == pytest.approx(expected)
+    assert returned.metrics["score"] == returned.metrics["accuracy_score"]
+    weighted = classify(made, iris.frame, sample_weights=np.ones(150))
+    assert weighted.metrics == pytest.approx({k: v for k, v in returned.metrics.items() if k != "score"})
+    assert "no score: TypeError" in caplog.text
 
 
 def test_averages_and_areas_over_all_classes(iris: Task) -> None:
