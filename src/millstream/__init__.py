@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         set_system_metrics_sampling_interval,
     )
     from millstream.errors import MillstreamError
+    from millstream.evaluation import evaluate, validate_evaluation_results
     from millstream.exceptions import MlflowException
     from millstream.registry import (
         register_model,
@@ -171,7 +172,7 @@ __all__ = [
     "__version__", "active_run", "autolog", "clear_active_model", "create_experiment", "create_external_model",
     "delete_artifact", "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_metric",
     "delete_run", "delete_tag", "disable_system_metrics_logging", "doctor", "enable_system_metrics_logging", "end_run",
-    "finalize_logged_model", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
+    "evaluate", "finalize_logged_model", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
     "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model", "get_parent_run",
     "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model", "is_tracking_uri_set",
     "last_active_run", "last_logged_model", "load_table", "log_artifact", "log_artifacts", "log_dict", "log_figure",
@@ -181,7 +182,7 @@ __all__ = [
     "search_registered_models", "search_runs", "set_active_model", "set_experiment", "set_experiment_tag",
     "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag", "set_registry_uri",
     "set_system_metrics_node_id", "set_system_metrics_samples_before_logging", "set_system_metrics_sampling_interval",
-    "set_tag", "set_tags", "set_tracking_uri", "start_run",
+    "set_tag", "set_tags", "set_tracking_uri", "start_run", "validate_evaluation_results",
 ]
 
 install()
