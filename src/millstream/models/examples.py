@@ -62,18 +62,25 @@ class InputExample:
     def save(self, folder: str | Path) -> dict[str, Any]:
         """Write both files into ``folder``; gives what ``saved_input_example_info`` says of them in an MLmodel."""
         info: dict[str, Any] = {"artifact_path": FILE}
-        content = self._written
+        text, params = json.dumps(self._written), ""
+        form = "dataframe_split" if self.kind == "dataframe" else "inputs"
+        request = f'{{"{form}": {text}'
         if self.params is not None:
             info["params"] = "true"
-            content = {"inputs": content, "params": _plain(self.params)}
+            params = f', "params": {json.dumps(_plain(self.params))}'
+            text = f'{{"inputs": {text}{params}}}'
         info["type"] = self.kind
         if self.kind == "dataframe":
             info["pandas_orient"] = "split" if "columns" in self._written else "values"
         info["serving_input_path"] = SERVING_FILE
-        text = json.dumps(content)
         Path(folder, FILE).write_text(text, encoding="utf-8")
-        indent = 2 if len(text) <= READABLE_CHARACTERS else None
-        Path(folder, SERVING_FILE).write_text(json.dumps(self.payload, indent=indent), encoding="utf-8")
+        if len(text) <= READABLE_CHARACTERS:
+            request = json.dumps(self.payload, indent=2)
+        elif self.kind == "json_object" or self.kind.startswith("sparse_matrix"):
+            request = json.dumps(self.payload)
+        else:
+            request += f"{params}}}"
+        Path(folder, SERVING_FILE).write_text(request, encoding="utf-8")
         return info
 
 

@@ -173,7 +173,8 @@ def _column(values: Sequence[Any], spec: ColSpec | None) -> Any:
     plain = list(values)
     if spec is None:
         return plain
-    plain = [decoded(value, spec.type) for value in plain]
+    if spec.type not in (DataType.boolean, DataType.integer, DataType.long, DataType.float, DataType.double):
+        plain = [decoded(value, spec.type) for value in plain]
     try:
         return from_python(plain, spec.type, spec.required)
     except Misfit:

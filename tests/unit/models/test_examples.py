@@ -160,10 +160,16 @@ def test_what_cannot_be_written_is_refused(example: Any) -> None:
 
 
 def test_large_examples_are_kept_whole_in_one_line(tmp_path: Path) -> None:
-    saved(pd.DataFrame({"a": range(50_000)}), tmp_path)
-    body = (tmp_path / "serving_input_example.json").read_text()
-    assert "\n" not in body
-    assert len(json.loads(body)["dataframe_split"]["data"]) == 50_000
+    numbers = list(range(50_000))
+    large: list[Any] = [pd.DataFrame({"a": numbers}), np.array(numbers), numbers, {"messages": numbers},
+                        sparse.csr_matrix(np.array([numbers]))]
+    for given, example in [*zip(large, large, strict=True), *((one, (one, {"p": 1})) for one in large)]:
+        data, params = saved(example, tmp_path)
+        body = (tmp_path / "serving_input_example.json").read_text()
+        assert "\n" not in body
+        assert json.loads(body) == examples.prepare(example).payload
+        assert params == (example[1] if isinstance(example, tuple) else None)
+        assert getattr(data, "shape", None) == getattr(given, "shape", None)
 
 
 def test_a_request_holds_the_first_rows_of_a_large_sparse_matrix() -> None:
