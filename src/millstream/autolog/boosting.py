@@ -24,7 +24,20 @@ class _Source:
         self.matrix = weakref.ref(matrix, gone)
         self.data = _reference(data)
         self.label = _reference(label)
-        self.example = first_rows(data)
+        self.example = rows_of(data)
+
+
+def rows_of(data: Any) -> Any:
+    """The first rows of data; those of lists as an array, which is how the libraries take them."""
+    rows = first_rows(data)
+    if not isinstance(rows, list):
+        return rows
+    if rows and getattr(rows[0], "ndim", 1) == 2:  # the data in pieces, as LightGBM takes them
+        return first_rows(rows[0])
+    import numpy
+
+    array = numpy.asarray(rows)
+    return array if array.dtype != object else None
 
 
 def _reference(value: Any) -> Callable[[], Any]:

@@ -74,7 +74,7 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     with training.safely("the importance of the features"):
         _log_importance(training, model)
     X = training.argument("X")
-    example = boosting.example_of(X) if _is_pool(X) else X
+    example = boosting.example_of(X) if _is_pool(X) else boosting.rows_of(X)
     training.log_model("catboost", model, examples=example, predict=model.predict)
     afterwards.remember(training, model)
 

@@ -80,7 +80,8 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     estimator = training.instance
     with _estimators.fitting(training):
         yield
-    training.log_model("lightgbm", estimator, examples=training.argument("X"), predict=estimator.predict)
+    example = boosting.rows_of(training.argument("X"))
+    training.log_model("lightgbm", estimator, examples=example, predict=estimator.predict)
     afterwards.remember(training, estimator)
 
 

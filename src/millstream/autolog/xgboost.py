@@ -85,9 +85,8 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     estimator = training.instance
     with _estimators.fitting(training):
         yield
-    training.log_model(
-        "xgboost", estimator, examples=training.argument("X"), predict=estimator.predict, **_format(training)
-    )
+    example = boosting.rows_of(training.argument("X"))
+    training.log_model("xgboost", estimator, examples=example, predict=estimator.predict, **_format(training))
     afterwards.remember(training, estimator)
 
 

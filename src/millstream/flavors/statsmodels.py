@@ -33,9 +33,10 @@ def save_model(
     """Save the results of a fitted model of statsmodels as the model in the folder ``path``.
 
     With ``remove_data`` the arrays of the training data stay out of the file (statsmodels' ``remove_data``); those of
-    the results that are given are not touched. Raises InvalidValue for what has no ``save``.
+    the results that are given are not touched. Results without ``predict``, such as those of VAR, are no python
+    function. Raises InvalidValue for what has no ``save``.
     """
-    if not hasattr(statsmodels_model, "save") or not hasattr(statsmodels_model, "predict"):
+    if not hasattr(statsmodels_model, "save"):
         raise InvalidValue(f"results of statsmodels are expected, not {type(statsmodels_model).__name__}",
                            hint="give what fit() of a model of statsmodels returned")
 
@@ -47,6 +48,8 @@ def save_model(
         saved.save(str(folder / FILE), remove_data=remove_data)
         block = {"data": FILE, "statsmodels_version": statsmodels.__version__}
         modules = requirements.modules_of_pickle((folder / FILE).read_bytes())
+        if not hasattr(statsmodels_model, "predict"):
+            return Written(block, None, modules)
         return Written(block, {"data": FILE}, modules, PythonFunction(statsmodels_model).predict)
 
     saving.save(FLAVOR, path, write, conda_env=conda_env, code_paths=code_paths, mlflow_model=mlflow_model, **options)
