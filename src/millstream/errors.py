@@ -121,6 +121,8 @@ class MillstreamError(Exception):
         if error_code is not None:
             self.error_code = error_code
         super().__init__(self.message)
+        if hint and hasattr(self, "add_note"):  # Python 3.11 and later print it below the traceback
+            self.add_note(f"\nhint: {hint}")
 
     def get_http_status_code(self) -> int:
         """The HTTP status that a server answers with for this error."""

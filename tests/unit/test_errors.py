@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import traceback
 
 import pytest
 
@@ -56,3 +58,9 @@ def test_the_names_that_mlflows_users_know() -> None:
     error = MillstreamError.invalid_parameter_value("wrong")
     assert json.loads(error.serialize_as_json()) == {"error_code": "INVALID_PARAMETER_VALUE", "message": "wrong"}
     assert error.get_http_status_code() == 400
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 prints no notes")
+def test_a_traceback_ends_with_the_hint() -> None:
+    told = traceback.format_exception(InvalidValue("what is wrong", hint="what to do"))
+    assert "".join(told).splitlines()[-3:] == ["millstream.errors.InvalidValue: what is wrong", "", "hint: what to do"]

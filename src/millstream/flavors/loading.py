@@ -27,7 +27,13 @@ def fetch(model_uri: str | os.PathLike[str], dst_path: str | os.PathLike[str] | 
     from millstream.artifacts.uris import scheme
 
     uri = os.fspath(model_uri)
-    folder = Path(download_artifacts(uri, dst_path=None if dst_path is None else os.fspath(dst_path)))
+    try:
+        folder = Path(download_artifacts(uri, dst_path=None if dst_path is None else os.fspath(dst_path)))
+    except ArtifactNotFound:
+        raise ArtifactNotFound(
+            f"there is no model at {uri}",
+            hint="millstream.search_logged_models() lists what was logged, each with its address models:/<model id>",
+        ) from None
     manifest.check(folder)
     if scheme(uri) in ("runs", "models") and _is_trusted():
         trust.vouch(folder)
