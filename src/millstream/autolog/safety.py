@@ -9,7 +9,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from millstream.stores.http import PATIENCE
+
 logger = logging.getLogger("millstream")
+
+_PATIENCE_SECONDS = 3.0
 
 
 class Safely:
@@ -17,10 +21,11 @@ class Safely:
 
     ``what`` ends the sentence "autologging of <library> misses …". ``told`` remembers what was told before, so that
     a callback that fails ten thousand times says so once; ``silent`` makes it a debug message. KeyboardInterrupt and
-    SystemExit pass. Warnings of libraries in the block are ours, and not shown. ``failed`` says what happened.
+    SystemExit pass. Warnings of libraries in the block are ours, and not shown. A silent server is not asked for long.
+    ``failed`` says what happened.
     """
 
-    __slots__ = ("_before", "failed", "library", "silent", "told", "what")
+    __slots__ = ("_before", "_patience", "failed", "library", "silent", "told", "what")
 
     def __init__(self, library: str, what: str, *, silent: bool = False, told: set[str] | None = None) -> None:
         self.library = library
@@ -33,6 +38,7 @@ class Safely:
         ident = threading.get_ident()
         self._before = ident in _ours
         _ours.add(ident)
+        self._patience = PATIENCE.set(_PATIENCE_SECONDS)
         return self
 
     def __exit__(
@@ -40,6 +46,7 @@ class Safely:
     ) -> bool:
         if not self._before:
             _ours.discard(threading.get_ident())
+        PATIENCE.reset(self._patience)
         if error is None or not isinstance(error, Exception):
             return False
         self.failed = True

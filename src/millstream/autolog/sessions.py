@@ -9,7 +9,7 @@ from typing import Any
 from millstream.autolog.libraries import Settings
 from millstream.errors import StoreUnavailable
 from millstream.tracking import stores
-from millstream.tracking.active import Live, end_through, local
+from millstream.tracking.active import Live, end_top, local
 from millstream.tracking.runs import start_run
 from millstream.tracking.tags import MLFLOW_AUTOLOGGING
 
@@ -29,10 +29,14 @@ class Session:
         self.recorder = live.recorder
         self.is_ours = is_ours
 
-    def end(self, status: str) -> None:
-        """End the run with ``status`` if it was made for the training."""
-        if self.is_ours and any(live.run.info.run_id == self.run_id for live in local.stack):
-            end_through(self.run_id, status)
+    def end(self, status: str, timeout: float | None = None) -> None:
+        """End the run with ``status`` if it was made for the training; wait ``timeout`` seconds (EXIT_FLUSH_SECONDS
+        unless given) until all of it is sent. What is not is sent later."""
+        if not self.is_ours or all(live.run.info.run_id != self.run_id for live in local.stack):
+            return
+        ended = None
+        while ended is None or ended.run.info.run_id != self.run_id:
+            ended = end_top(status, timeout)
 
 
 def begin(library: str, settings: Settings) -> Session | None:

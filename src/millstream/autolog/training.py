@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import io
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from millstream.autolog import children, sessions
 from millstream.autolog.patching import Call
-from millstream.errors import InvalidValue, MillstreamError
+from millstream.autolog.safety import Safely
+from millstream.errors import InvalidValue, MillstreamError, StoreUnavailable
 from millstream.tracking import artifacts, checks
 from millstream.tracking.clock import next_time
 
@@ -24,6 +27,38 @@ if TYPE_CHECKING:
     from millstream.tracking.recorder import Recorder
 
 EXAMPLE_ROWS = 5
+# How long the end of a run waits for a store that did not answer during the training.
+_GOOD_BYE_SECONDS = 1.0
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _unless_cut_off(method: _Method) -> _Method:
+    """Do nothing more once the store does not answer: a training would wait for it time and again. What goes through
+    the outbox is kept, and sent later."""
+
+    @functools.wraps(method)
+    def checked(training: Training, *args: Any, **kwargs: Any) -> Any:
+        return None if training._is_cut_off else method(training, *args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+class _Sending(Safely):
+    """A block of a training that notices when the store is gone."""
+
+    __slots__ = ("training",)
+
+    def __init__(self, training: Training, what: str) -> None:
+        super().__init__(training.library.name, what, silent=bool(training.settings.silent), told=training.told)
+        self.training = training
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, StoreUnavailable):
+            self.training._is_cut_off = True
+        return super().__exit__(kind, error, trace)
 
 
 class Training(Call):
@@ -37,6 +72,7 @@ class Training(Call):
     model_id: str | None = None
     _session: Session
     _started: bool = False
+    _is_cut_off: bool = False
 
     def begin(self) -> bool:
         """Find or make the run."""
@@ -49,12 +85,16 @@ class Training(Call):
     def end(self, status: str) -> None:
         """End the run, if it was made for this training. A model that was begun and never logged is FAILED."""
         try:
-            if self._started and self.model_id is not None:
+            if self._started and self.model_id is not None and not self._is_cut_off:
                 from millstream.tracking.client import MlflowClient
 
                 MlflowClient(self.recorder.uri).finalize_logged_model(self.model_id, "FAILED")
         finally:
-            self._session.end(status)
+            self._session.end(status, _GOOD_BYE_SECONDS if self._is_cut_off else None)
+
+    def safely(self, what: str) -> Safely:
+        """A block whose error is a warning ("autologging of … misses <what>"), told once a call."""
+        return _Sending(self, what)
 
     @property
     def run_id(self) -> str:
@@ -125,16 +165,19 @@ class Training(Call):
         with self.safely("tags"):
             self.recorder.set_tags(tags, directly=not self.recorder.buffered)
 
+    @_unless_cut_off
     def log_text(self, text: str, artifact_file: str) -> None:
         """Store a text as ``artifact_file`` of the run."""
         with self.safely(artifact_file):
             artifacts.log_text(text, artifact_file, self.run_id)
 
+    @_unless_cut_off
     def log_dict(self, content: Any, artifact_file: str) -> None:
         """Store ``content`` as JSON (or YAML, by the name)."""
         with self.safely(artifact_file):
             artifacts.log_dict(content, artifact_file, self.run_id)
 
+    @_unless_cut_off
     def log_figure(self, figure: Any, artifact_file: str, **save_kwargs: Any) -> None:
         """Store a figure of matplotlib in the format that the file's name ends in. Make it with
         ``matplotlib.figure.Figure``, which leaves ``pyplot`` and the program's backend alone."""
@@ -143,16 +186,19 @@ class Training(Call):
         with self.safely(artifact_file):
             MlflowClient(self.recorder.uri).log_figure(self.run_id, figure, artifact_file, save_kwargs=save_kwargs)
 
+    @_unless_cut_off
     def log_bytes(self, content: bytes, artifact_file: str) -> None:
         """Store ``content`` as ``artifact_file`` of the run: a plot, say; see :mod:`millstream.autolog.drawing`."""
         with self.safely(artifact_file):
             artifacts.log_stream(io.BytesIO(content), artifact_file, self.run_id)
 
+    @_unless_cut_off
     def log_artifact(self, local_path: str, artifact_path: str | None = None) -> None:
         """Store a local file or folder in the folder ``artifact_path`` of the run."""
         with self.safely(local_path):
             artifacts.log_artifact(local_path, artifact_path, self.run_id)
 
+    @_unless_cut_off
     def log_dataset(self, X: Any, y: Any = None, context: str = "train", name: str | None = None) -> Dataset | None:
         """Note data as an input of the run, by its digest and schema; what no dataset describes is passed over.
 
@@ -168,6 +214,7 @@ class Training(Call):
             return made
         return None
 
+    @_unless_cut_off
     def log_made_dataset(self, dataset: Dataset, context: str = "train") -> None:
         """Note a dataset that the library's module has made by itself as an input of the run."""
         if self.settings.log_datasets:
@@ -183,6 +230,7 @@ class Training(Call):
         used = DatasetInput(entity_of(dataset), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
         self.recorder.store.execute(LogInputs(self.run_id, [used], []))
 
+    @_unless_cut_off
     def log_child(
         self, params: Mapping[str, Any], metrics: Mapping[str, Any], tags: Mapping[str, Any] | None = None, *,
         dataset: Dataset | None = None, run_name: str | None = None, start_time: int | None = None,
@@ -192,6 +240,7 @@ class Training(Call):
         with self.safely("child runs"):
             children.log(self, params, metrics, tags or {}, dataset, run_name, start_time)
 
+    @_unless_cut_off
     def begin_model(self, name: str = "model") -> None:
         """Create the training's logged model before there is one to save, so that the metrics of every epoch belong to
         it. :meth:`log_model` fills it; a training that fails leaves it FAILED."""
@@ -203,6 +252,7 @@ class Training(Call):
             self.model_id = initialize_logged_model(name, self.run_id).model_id
             self._started = True
 
+    @_unless_cut_off
     def log_model(
         self, flavor: str, model: Any, name: str = "model", *, examples: Any = None,
         predict: Callable[[Any], Any] | None = None, **options: Any,

@@ -26,6 +26,7 @@ from urllib3 import exceptions as wire
 
 from millstream import errors, settings
 from millstream._version import VERSION
+from millstream.stores.http import PATIENCE
 
 Body = bytes | Iterable[bytes]
 Describe = Callable[[int, bytes], "errors.MillstreamError | None"]
@@ -204,6 +205,9 @@ class Transport:
             if wait is None:
                 factor: float = settings.HTTP_REQUEST_BACKOFF_FACTOR.get()
                 wait = min(factor * 2.0 ** (tried - 1), _MAX_WAIT_SECONDS) * random.uniform(0.75, 1.25)
+            patience = PATIENCE.get()
+            if patience is not None and time.monotonic() - began + wait > patience:
+                self._fail(error, tried, time.monotonic() - began)
             if tried == 2:
                 log.warning("the server at %s does not answer (%s), trying on", self.base_uri, _cause(error))
             time.sleep(min(wait, _MAX_WAIT_SECONDS))
