@@ -439,6 +439,31 @@ class ModelVersions:
         assert sorted(map(int, made)) == list(range(1, 21))
         assert store.execute(VerifyRegistryActivities("loan")).intact
 
+    def test_of_creators_of_one_name_at_once_one_wins(self, store: Store) -> None:
+        refused: list[AlreadyExists] = []
+
+        def create() -> None:
+            try:
+                register(store, "loan")
+            except AlreadyExists as error:
+                refused.append(error)
+
+        _at_once([create] * 5)
+        assert len(refused) == 4
+        assert len(log(store, "loan")) == 1
+
+    def test_a_move_to_where_a_version_is_changes_nothing(self, store: Store) -> None:
+        register(store, "loan", 2)
+        move(store, "loan", 1, "Production")
+        before = log(store, "loan")
+        assert move(store, "loan", 1, "Production", archive=True).current_stage == "Production"
+        assert log(store, "loan") == before
+        move(store, "loan", 2, "Production")
+        move(store, "loan", 2, "Production", archive=True)
+        assert stages(store, "loan") == {"1": "Archived", "2": "Production"}
+        assert store.execute(RollBack("loan", stage="Production")).versions == ["1", "2"]
+        assert store.execute(RollBack("loan", stage="Production")).versions == ["1"]
+
     def test_of_moves_to_production_at_once_one_is_left(self, store: Store) -> None:
         register(store, "loan", 6)
         _at_once([partial(move, store, "loan", number, "Production", archive=True) for number in range(1, 7)])

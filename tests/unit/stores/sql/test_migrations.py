@@ -21,12 +21,12 @@ from tests.servers import keeper, postgres
 REVISIONS = Path(prepare.__code__.co_filename).parent / "revisions"
 
 
-def alembic(database: Database) -> None:
+def alembic(database: Database, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(REVISIONS))
     with database.writing() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def tables_of(database: Database) -> dict[str, Any]:
@@ -79,6 +79,19 @@ def test_the_revisions_make_what_the_schema_says_on_postgresql() -> None:
         assert tables_of(by_revisions) == tables_of(by_schema)
         for database in (by_schema, by_revisions):
             database.close()
+
+
+def test_a_database_of_the_first_revision_is_upgraded(tmp_path: Path) -> None:
+    old, new = (Database(f"sqlite:///{tmp_path}/{name}.db") for name in ("old", "new"))
+    prepare(new, "root")
+    alembic(old, "0001")
+    with pytest.raises(InvalidState, match="revision 0001"):
+        prepare(old, "root")
+    assert upgrade(old, "root") == "0001"
+    assert tables_of(old) == tables_of(new)
+    prepare(old, "root")
+    for database in (old, new):
+        database.close()
 
 
 def test_a_new_database_is_stamped_with_the_newest_revision() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from millstream.entities import LoggedModel, LoggedModelTag
-from millstream.errors import InvalidState, MillstreamError
+from millstream.errors import AlreadyExists, InvalidState, MillstreamError
 from millstream.operations import (
     CreateExperiment,
     CreateLoggedModel,
@@ -28,7 +28,7 @@ from millstream.operations import (
     TransitionModelVersionStage,
     VerifyRegistryActivities,
 )
-from millstream.stores import open_store
+from millstream.stores import Store, open_store
 from millstream.stores.sql.store import SqlStore
 
 
@@ -138,3 +138,29 @@ def test_servers_that_change_models_in_different_orders_do_not_fail(postgres_uri
             found = first.execute(SearchModelVersions(f"name = '{name}'")).model_versions
             assert sorted(int(version.version) for version in found) == list(range(1, 25))
             assert first.execute(VerifyRegistryActivities(name)).intact
+
+
+def test_of_two_servers_that_take_one_name_at_once_one_is_told_that_it_is_taken(
+    postgres_uri: str, tmp_path: Path
+) -> None:
+    with open_store(postgres_uri, str(tmp_path)) as first, open_store(postgres_uri, str(tmp_path)) as second:
+        for number in range(10):
+            gate = threading.Barrier(2)
+            outcomes: list[object] = []
+
+            def create(store: Store, name: str, gate: threading.Barrier, outcomes: list[object]) -> None:
+                gate.wait(30)
+                try:
+                    outcomes.append(store.execute(CreateRegisteredModel(name)).registered_model.name)
+                except MillstreamError as error:
+                    outcomes.append(type(error))
+
+            threads = [
+                threading.Thread(target=create, args=(store, f"raced {number}", gate, outcomes))
+                for store in (first, second)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert sorted(map(str, outcomes)) == sorted(map(str, [f"raced {number}", AlreadyExists]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Executable, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from millstream.entities.model_registry import ALL_STAGES, get_canonical_stage
 from millstream.errors import AlreadyExists
@@ -63,37 +65,34 @@ def _answer(transaction: Transaction, name: str) -> RegisteredModelAnswer:
     return RegisteredModelAnswer(load_models(transaction, [find_model(transaction, name)])[0])
 
 
-def _refuse_taken(transaction: Transaction, name: str) -> None:
-    taken = transaction.connection.execute(select(registered_models.c.id).where(registered_models.c.name == name))
-    if taken.scalar() is not None:
-        raise AlreadyExists(
-            f"Registered Model (name={name}) already exists.",
-            hint="take another name, or create a version of the model that is there",
-        )
+def _take(transaction: Transaction, name: str, statement: Executable) -> None:
+    """Give a model a name. Raises AlreadyExists, also when another process takes it at this moment."""
+    query = select(registered_models.c.id).where(registered_models.c.name == name)
+    if transaction.connection.execute(query).scalar() is None:
+        with contextlib.suppress(IntegrityError), transaction.connection.begin_nested():
+            transaction.connection.execute(statement)
+            return
+    raise AlreadyExists(
+        f"Registered Model (name={name}) already exists.",
+        hint="take another name, or create a version of the model that is there",
+    )
 
 
 @executes(CreateRegisteredModel)
 def create(transaction: Transaction, operation: CreateRegisteredModel) -> RegisteredModelAnswer:
     name = check_model_name(operation.name)
     description, tags = check_description(operation.description), check_tags(operation.tags)
-    _refuse_taken(transaction, name)
     now = now_ms()
-    connection = transaction.connection
-    connection.execute(
-        insert(registered_models).values(
-            name=name,
-            creation_timestamp=now,
-            last_updated_timestamp=now,
-            description=description,
-            creator=transaction.principal.name,
-            last_version=0,
-            activities=0,
-            activity_hash="",
-            activity_time=now,
-        )
-    )
+    values = {
+        "name": name,
+        "creation_timestamp": now,
+        "last_updated_timestamp": now,
+        "description": description,
+        "creator": transaction.principal.name,
+    }
+    _take(transaction, name, insert(registered_models).values(values))
     model = find_model(transaction, name)
-    many(connection, _UPSERT_TAG, [(model.id, key, value) for key, value in tags.items()])
+    many(transaction.connection, _UPSERT_TAG, [(model.id, key, value) for key, value in tags.items()])
     record(transaction, model, Change("registered_model.created", after=description), now)
     return _answer(transaction, name)
 
@@ -108,10 +107,11 @@ def rename(transaction: Transaction, operation: RenameRegisteredModel) -> Regist
     name = check_model_name(operation.new_name, "new_name")
     model = find_model(transaction, operation.name, change=True)
     if name != model.name:
-        _refuse_taken(transaction, name)
+        table = registered_models
+        _take(transaction, name, update(table).where(table.c.id == model.id).values(name=name))
     now = moment_of_change(model)
     change = Change("registered_model.renamed", before=model.name, after=name)
-    record(transaction, model, change, now, name=name, last_updated_timestamp=now)
+    record(transaction, model, change, now, last_updated_timestamp=now)
     transaction.connection.execute(
         update(model_versions)
         .where(model_versions.c.model == model.id)

@@ -165,6 +165,8 @@ def transition(transaction: Transaction, operation: TransitionModelVersionStage)
                 )
             ).scalars()
         )
+    if row.stage == stage and not archived:
+        return _answer(transaction, row)
     now = moment_of_change(model)
     move_stage(transaction, model, archived, STAGE_ARCHIVED, now)
     move_stage(transaction, model, [row.version], stage, now)
