@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from millstream.evaluation.contents import EvaluationArtifact
-    from millstream.evaluation.evaluate import evaluate
+    from millstream.evaluation.evaluating import evaluate
     from millstream.evaluation.evaluators import ModelEvaluator, list_evaluators
     from millstream.evaluation.inputs import EvaluationDataset
     from millstream.evaluation.metrics import EvaluationMetric, MetricValue, make_metric
@@ -33,6 +33,7 @@ _WHERE = {
     "MetricValue": "metrics",
     "ModelEvaluator": "evaluators",
     "ModelValidationFailedException": "thresholds",
+    "evaluate": "evaluating",
     "list_evaluators": "evaluators",
     "make_metric": "metrics",
     "validate_evaluation_results": "thresholds",
@@ -46,10 +47,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "evaluate":  # importing the module of that name would put the module in the function's place
-        module = importlib.import_module("millstream.evaluation.evaluate")
-        globals()[name] = module.evaluate
-        return module.evaluate
     if name in _WHERE:
         found = globals()[name] = getattr(importlib.import_module(f"millstream.evaluation.{_WHERE[name]}"), name)
         return found

@@ -232,7 +232,9 @@ def _kind_of(given: Any) -> type[EvaluationArtifact]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON says for values of numpy."""
+    """What JSON says for values of numpy, and for dates and times."""
     if hasattr(value, "tolist"):
         return value.tolist()
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no form in JSON")

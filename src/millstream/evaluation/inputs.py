@@ -182,11 +182,15 @@ def _check_column(frame: pandas.DataFrame, name: Any, role: str) -> None:
 
 def _array(values: Any) -> numpy.ndarray[Any, Any]:
     import numpy
+    from pandas.api.types import infer_dtype
 
     try:
-        return numpy.asarray(values)
+        array = numpy.asarray(values)
     except ValueError as error:
         raise InvalidValue(f"the rows do not all have the same length: {error}") from None
+    if array.dtype.hasobject and array.ndim == 1 and infer_dtype(array) in ("boolean", "floating", "integer"):
+        return numpy.array(array.tolist())  # such as pandas' nullable types
+    return array
 
 
 def _dataset(

@@ -103,6 +103,13 @@ def test_one_class_alone(cancer: Task, caplog: pytest.LogCaptureFixture) -> None
     assert "roc_auc" not in only.metrics and "no ROC for the label 1" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["Int64", "boolean", "string", "category", "object"])
+def test_labels_of_every_type_of_pandas(cancer: Task, kind: str) -> None:
+    frame = cancer.predicted.astype(bool).astype(kind) if kind == "boolean" else cancer.predicted.astype(kind)
+    returned = evaluate(data=frame, targets="target", predictions="pred", model_type="classifier")
+    assert (returned.metrics["true_positives"], returned.metrics["false_positives"]) == (348, 15)
+
+
 def test_numbers_that_are_no_classes(diabetes: Task) -> None:
     with pytest.raises(InvalidValue, match="the predictions are numbers with fractions"):
         evaluate(data=diabetes.predicted, targets="target", predictions="pred", model_type="classifier")

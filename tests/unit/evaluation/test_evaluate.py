@@ -165,7 +165,7 @@ def test_the_source_of_the_data_is_its_path(tracking: Path) -> None:
     ({"data": ROWS, "model": lambda f: [1], "targets": "y", "model_type": "regressor"}, InvalidValue,
      "1 predictions for 3 rows"),
     ({"data": ROWS, "model": lambda f: f, "targets": "y", "model_type": "regressor", "feature_names": ["x", "y"]},
-     InvalidValue, "the model gives the columns 'x', 'y'$"),
+     InvalidValue, "the model gives the columns 'x', 'y'\n"),
     ({"data": ROWS, "model": lambda f: f, "targets": "y", "predictions": "q", "model_type": "regressor"}, InvalidValue,
      "the model gives the columns 'x', and none 'q'"),
     ({"data": ROWS, "model": lambda f: np.ones((3, 2)), "targets": "y", "model_type": "regressor"}, InvalidValue,

@@ -149,7 +149,8 @@ def test_artifacts_of_every_kind(tracking: Path) -> None:
         figure.add_subplot().plot([1, 2])
         return {
             "text": str(text), "rows": table, "figure": figure, "frame": eval_df, "array": np.arange(3),
-            "facts": {"n": np.int64(3)}, "items": [1, 2], "json": '{"x": 1}', "object": complex(1, 2),
+            "facts": {"n": np.int64(3), "day": pd.Timestamp("2026-01-02")}, "items": [1, 2],
+            "json": '{"x": 1}', "object": complex(1, 2),
         }
 
     returned = measured(custom_artifacts=[everything], evaluator_config={"metric_prefix": "p_"})
@@ -167,7 +168,9 @@ def test_artifacts_of_every_kind(tracking: Path) -> None:
     assert back.metrics == returned.metrics and back.run_id is None
     read = {name: one.content for name, one in back.artifacts.items() if name != "object"}
     assert read["frame"].equals(contents["frame"]) and read["array"].tolist() == [0, 1, 2]
-    assert (read["facts"], read["items"], read["text"]) == ({"n": 3}, [1, 2], "hello")
+    assert (read["facts"], read["items"], read["text"]) == (
+        {"n": 3, "day": "2026-01-02T00:00:00"}, [1, 2], "hello",
+    )
     with pytest.raises(UntrustedModel):
         assert back.artifacts["object"].content
     with pytest.raises(NotFound, match="no evaluation result is saved in"):
@@ -180,6 +183,8 @@ def test_artifact_functions_that_fail_are_named(tracking: Path, caplog: pytest.L
 
     with pytest.raises(FunctionFailed, match=r"artifact function 'broken' \(custom_artifacts\[0\]\) failed: KeyError"):
         measured(custom_artifacts=[broken])
+    run, = millstream.MlflowClient().search_runs(["0"])
+    assert run.info.status == "FAILED" and run.data.metrics["max_error"] == 1  # what was measured is kept
     with pytest.raises(InvalidPath, match="'../x' is no name"):
         measured(custom_artifacts=[lambda a, b, c: {"../x": [1]}])
     with pytest.raises(InvalidValue, match="neither the path of a file nor JSON"):

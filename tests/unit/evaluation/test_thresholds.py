@@ -101,7 +101,7 @@ def test_thresholds_that_say_nothing(bounds: dict[str, Any], said: str) -> None:
 
 def test_thresholds_that_are_none() -> None:
     with pytest.raises(InvalidValue, match="maps names of metrics"):
-        millstream.validate_evaluation_results({"m": 0.9}, result(m=1))
+        millstream.validate_evaluation_results({"m": 0.9}, result(m=1))  # type: ignore[dict-item]
     assert repr(at_most(threshold=3)).startswith("MetricThreshold(threshold=3, min_absolute_change=None")
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from millstream.autolog.inside import inside
 from millstream.errors import FunctionFailed, InvalidValue, MissingValue
-from millstream.evaluation import contents, evaluators, metrics
+from millstream.evaluation import contents, metrics
+from millstream.evaluation.evaluators import CLASSIFIER, REGRESSOR, check_task, chosen
 from millstream.evaluation.inputs import EvaluationDataset, evaluation_dataset
 from millstream.evaluation.options import Options
 from millstream.evaluation.predicting import Predicted, Subject, predicted_by, subject_of
@@ -50,20 +51,21 @@ def evaluate(
     subject = subject_of(model, env_manager, model_config, inference_params)
     extra = metrics.check_metrics(extra_metrics)
     functions = _functions(custom_artifacts)
-    ours, others = _chosen(evaluators, evaluator_config, model_type)
+    ours, others = chosen(evaluators, evaluator_config, model_type)
     dataset = evaluation_dataset(
         data, targets, predictions, feature_names, dataset_path, with_model=subject is not None
     )
     if subject is None and not dataset.has_predictions and ours is not None:
         raise MissingValue("there is neither a model nor predictions", hint="predictions='…' names their column")
+    options = None
     if ours is not None:
         check_task(model_type, dataset.has_targets, extra, functions)
+        options = Options.of(ours, len(dataset.features_data))
     model_id = _model_id(subject, model_id)
     # What an evaluation calls, such as the metrics of scikit-learn, is its own business and not logged again.
     with _run() as run_id, inside:
         results = []
-        if ours is not None:
-            options = Options.of(ours, len(dataset.features_data))
+        if options is not None:
             results.append(_built_in(subject, dataset, model_type, options, extra, functions, run_id, model_id))
         for other, config in others:
             results.append(other.evaluate(
@@ -78,11 +80,6 @@ def evaluate(
     )
 
 
-# The argument of the same name hides the module.
-_chosen, check_task = evaluators.chosen, evaluators.check_task
-_CLASSIFIER, _REGRESSOR = evaluators.CLASSIFIER, evaluators.REGRESSOR
-
-
 def _built_in(
     subject: Subject | None, dataset: EvaluationDataset, model_type: str | None, options: Options,
     extra: list[EvaluationMetric], functions: list[Callable[..., Any]], run_id: str, model_id: str | None,
@@ -90,7 +87,7 @@ def _built_in(
     from millstream.tracking.artifacts import log_artifacts
     from millstream.tracking.logging import log_metrics
 
-    classifies = model_type == _CLASSIFIER
+    classifies = model_type == CLASSIFIER
     if subject is not None:
         predicted = predicted_by(subject, dataset.features_data, dataset.predictions_name, classifies=classifies)
     else:
@@ -107,18 +104,18 @@ def _built_in(
             {name: metrics.MetricValue(aggregate_results={name: value}) for name, value in measured.items()},
         )
         metrics.compute(extra, given)
+        numbers = {f"{options.metric_prefix}{name}": _plain(value) for name, value in given.numbers.items()}
+        log_metrics(
+            numbers, run_id=run_id, model_id=model_id,
+            dataset=dataset.dataset if options.log_metrics_with_dataset_info else None,
+        )
         _keep_scores(given, extra, frame, kept)
         _keep_custom(functions, given, kept, Path(temporary))
         drawn()
         if subject is not None and options.log_model_explainability:
             from millstream.evaluation import explaining
 
-            explaining.explain(subject, dataset.features_data, options, kept.add_figure)
-        numbers = {f"{options.metric_prefix}{name}": _plain(value) for name, value in given.numbers.items()}
-        log_metrics(
-            numbers, run_id=run_id, model_id=model_id,
-            dataset=dataset.dataset if options.log_metrics_with_dataset_info else None,
-        )
+            explaining.explain(subject, dataset.features_data, options, kept.add)
         if any(folder.iterdir()):
             log_artifacts(folder, run_id=run_id)
     return EvaluationResult(numbers, kept.artifacts, run_id)
@@ -136,7 +133,7 @@ def _standard(
         score = _score(predicted, dataset, options)
         if score is not None:
             measured["score"] = score
-    if model_type == _REGRESSOR:
+    if model_type == REGRESSOR:
         from millstream.evaluation.regressor import regressor_metrics
 
         return measured | regressor_metrics(true, predicted.values, options), lambda: None
@@ -156,7 +153,7 @@ def _standard(
             logger.warning("no plots: matplotlib is not installed")
             return
         for name, plot in plots.plots(labels, options).items():
-            kept.add_figure(name, plot())
+            kept.add(name, plot())
 
     return measured, draw
 
@@ -215,10 +212,6 @@ class _Kept:
         """Keep an object under ``name``; the file's name begins with the prefix, the artifact's does not."""
         file = f"{self.prefix if prefixed else ''}{name}"
         _, self.artifacts[name] = contents.made_of(file, content, self.folder, self.uri)
-
-    def add_figure(self, name: str, figure: Any) -> None:
-        """Keep a figure as a PNG."""
-        self.add(name, figure)
 
 
 def _keep_scores(
@@ -279,8 +272,6 @@ def _model_id(subject: Subject | None, given: str | None) -> str | None:
             f"model_id is {given}, but the model is the logged model {own}",
             hint="leave model_id out: the model knows it",
         )
-    if given is None and own is None:
-        return None
     return given or own
 
 
