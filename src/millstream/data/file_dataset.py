@@ -12,8 +12,8 @@ from millstream.data.dataset import Dataset
 from millstream.data.dataset_source import DatasetSource
 from millstream.data.dataset_source_registry import source_of
 from millstream.data.filesystem_dataset_source import FileSystemDatasetSource
+from millstream.data.frame_dataset import inferred
 from millstream.data.http_dataset_source import HTTPDatasetSource
-from millstream.data.pandas_dataset import inferred
 from millstream.errors import InvalidValue
 from millstream.models.inference import arrow_type
 from millstream.models.schema import ColSpec, Schema

@@ -9,8 +9,8 @@ from millstream.data.dataset import Dataset, check_column
 from millstream.data.dataset_source import DatasetSource
 from millstream.data.dataset_source_registry import source_of
 from millstream.data.digests import MAX_ROWS, frame_digest
+from millstream.data.frame_dataset import inferred
 from millstream.data.huggingface_dataset_source import HuggingFaceDatasetSource
-from millstream.data.pandas_dataset import inferred
 from millstream.errors import InvalidValue
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from millstream.data.dataset import Dataset
 from millstream.data.dataset_source import DatasetSource
 from millstream.data.dataset_source_registry import source_of
 from millstream.data.digests import array_digest
-from millstream.data.pandas_dataset import inferred
+from millstream.data.frame_dataset import inferred
 from millstream.data.schema import TensorDatasetSchema
 from millstream.errors import InvalidValue
 

@@ -8,65 +8,31 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from millstream.artifacts.uris import local_folder, scheme
-from millstream.data.dataset import Dataset, check_column
 from millstream.data.dataset_source import DatasetSource
 from millstream.data.dataset_source_registry import source_of
 from millstream.data.delta_dataset_source import DeltaDatasetSource
 from millstream.data.digests import sum_digest
-from millstream.data.pandas_dataset import inferred
+from millstream.data.frame_dataset import FrameDataset
 from millstream.data.spark_dataset_source import SparkDatasetSource
 from millstream.errors import InvalidValue
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from millstream.models.schema import Schema
-
 logger = logging.getLogger(__name__)
 
 COUNT_MILLISECONDS = 5_000
 
 
-class SparkDataset(Dataset):
+class SparkDataset(FrameDataset["DataFrame"]):
     """A DataFrame, and which of its columns are targets and predictions.
 
     The digest is one of the plan that makes the data (Spark's ``semanticHash``); the data is not read for it. Raises
     InvalidValue for a column that is not there.
     """
 
-    def __init__(
-        self,
-        df: DataFrame,
-        source: DatasetSource,
-        targets: str | None = None,
-        name: str | None = None,
-        digest: str | None = None,
-        predictions: str | None = None,
-    ) -> None:
-        check_column(df.columns, targets, "targets")
-        check_column(df.columns, predictions, "predictions")
-        self._df = df
-        self._targets = targets
-        self._predictions = predictions
-        super().__init__(source, name, digest)
-
     def _compute_digest(self) -> str:
         return sum_digest(self._df.semanticHash())
-
-    @property
-    def df(self) -> DataFrame:
-        """The frame."""
-        return self._df
-
-    @property
-    def targets(self) -> str | None:
-        """The name of the column to be learned."""
-        return self._targets
-
-    @property
-    def predictions(self) -> str | None:
-        """The name of the column that a model predicted."""
-        return self._predictions
 
     @cached_property
     def profile(self) -> dict[str, Any]:
@@ -78,11 +44,6 @@ class SparkDataset(Dataset):
         except Exception as error:  # Spark Connect has no JVM here; a plan that fails does so in the user's own code
             logger.debug("the rows of a Spark DataFrame are not counted: %s", error)
             return {"approx_count": "unknown"}
-
-    @cached_property
-    def schema(self) -> Schema | None:
-        """The columns; None for a frame whose columns a schema cannot describe."""
-        return inferred(self._df)
 
 
 def from_spark(
