@@ -31,12 +31,12 @@ def is_available() -> bool:
 
 def curve(xs: Iterable[float], ys: Iterable[float], *, title: str, across: str, up: str, legend: str) -> bytes:
     """A line through points in the unit square, as PNG. ``legend`` stands below it."""
-    sheet = _Sheet(title, across, up)
+    sheet = _Sheet(title, across, up, margin=10)  # a line along an edge is seen, not hidden below the frame
     for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
         sheet.tick_across(tick, f"{tick:.1f}")
         sheet.tick_up(tick, f"{tick:.1f}")
     sheet.line(list(zip(map(float, xs), map(float, ys), strict=True)))
-    sheet.text((_RIGHT - 12, _BOTTOM - 14), legend, "rs")
+    sheet.text((_RIGHT - 16, _BOTTOM - 18), legend, "rs")
     return sheet.png()
 
 
@@ -79,10 +79,11 @@ def bars(values: Mapping[str, float], *, title: str, across: str) -> bytes:
 class _Sheet:
     """A frame with a title and the names of its sides. Places in it are in the unit square, y upwards."""
 
-    def __init__(self, title: str, across: str, up: str, left: int = _LEFT) -> None:
+    def __init__(self, title: str, across: str, up: str, left: int = _LEFT, margin: int = 0) -> None:
         from PIL import Image, ImageDraw
 
         self.left = left
+        self.margin = margin
         self.image = Image.new("RGB", (_SIZE[0] * _SCALE, _SIZE[1] * _SCALE), "white")
         self.draw = ImageDraw.Draw(self.image)
         self.text(((self.left + _RIGHT) / 2, _TOP - 14), title, "ms", 16)
@@ -126,7 +127,7 @@ class _Sheet:
         self.draw.rectangle([left, top, right, bottom], fill=_BLUE)
 
     def tick_across(self, x: float, name: str, *, size: int = 12, upright: bool = False) -> None:
-        place = self.left + x * (_RIGHT - self.left)
+        place = self._across(x)
         self._stroke(place, _BOTTOM, place, _BOTTOM + 5)
         if upright:
             self.upright(name, place, _BOTTOM + 8, size, hangs=True)
@@ -134,7 +135,7 @@ class _Sheet:
             self.text((place, _BOTTOM + 8), name, "ma", size)
 
     def tick_up(self, y: float, name: str, *, size: int = 12) -> None:
-        place = _BOTTOM - y * (_BOTTOM - _TOP)
+        place = self._up(y)
         self._stroke(self.left - 5, place, self.left, place)
         self.text((self.left - 8, place), name, "rm", size)
 
@@ -151,8 +152,13 @@ class _Sheet:
         self.draw.line([end * _SCALE for end in ends], fill=_INK, width=_SCALE)
 
     def _place(self, x: float, y: float) -> Point:
-        across, up = self.left + x * (_RIGHT - self.left), _BOTTOM - y * (_BOTTOM - _TOP)
-        return across * _SCALE, up * _SCALE
+        return self._across(x) * _SCALE, self._up(y) * _SCALE
+
+    def _across(self, x: float) -> float:
+        return self.left + self.margin + x * (_RIGHT - self.left - 2 * self.margin)
+
+    def _up(self, y: float) -> float:
+        return _BOTTOM - self.margin - y * (_BOTTOM - _TOP - 2 * self.margin)
 
 
 @functools.lru_cache(maxsize=16)
