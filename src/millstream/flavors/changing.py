@@ -20,10 +20,11 @@ from millstream.tracking.client import MlflowClient
 def get_model_info(model_uri: str) -> ModelInfo:
     """The facts of the model at ``model_uri``, with those of the logged model that it is. Only MLmodel is fetched."""
     model = Model.load(loading.fetch_file(model_uri, mlmodel.FILE))
-    return ModelInfo.of(model, _logged(model), uri=str(model_uri))
+    return ModelInfo.of(model, logged_model_of(model), uri=str(model_uri))
 
 
-def _logged(model: Model) -> LoggedModel | None:
+def logged_model_of(model: Model) -> LoggedModel | None:
+    """The logged model that a description belongs to, None where the tracking store does not know it."""
     if model.model_id is None:
         return None
     try:

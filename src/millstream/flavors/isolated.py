@@ -116,16 +116,21 @@ def environment_of(
     added = read_requirements(override)
     lines = environment_files.merged(told.requirements, added.lines)
     if not with_mlflow:
-        lines = [line for line in lines if distribution_in(line) not in _OUR_PLACE]
-    names = {distribution_in(line) for line in lines}
-    lines = [_placed(line, folder) for line in lines]
+        lines = [line for line in lines if _distribution(line) not in _OUR_PLACE]
+    names = {_distribution(line) for line in lines}
+    lines = [placed(line, folder) for line in lines]
     return Environment(
         told.python, (*lines, *(name for name in _ALWAYS if name not in names)),
         (*told.constraints, *added.constraints), tuple(told.build), millstream=True,
     )
 
 
-def _placed(line: str, folder: Path) -> str:
+def _distribution(line: str) -> str:
+    """What a requirement installs; a wheel is named after it."""
+    return distribution_in(line.rpartition("/")[2].partition("-")[0] if line.endswith(".whl") else line)
+
+
+def placed(line: str, folder: Path) -> str:
     """A requirement that is a file of the model, such as ``wheels/x-1.0-py3-none-any.whl``, with its place."""
     path = (folder / line).resolve()
     with contextlib.suppress(OSError):  # a line may be too long to be a name
@@ -146,12 +151,17 @@ def _look_at_conda(told: ModelEnvironment, manager: str) -> None:
 
 def built_for(folder: Path, environment: Environment) -> Built:
     """The environment for the model in ``folder``, built if need be. Raises UntrustedModel, EnvironmentFailed."""
+    check_origin(folder)
+    return building.build(environment)
+
+
+def check_origin(folder: Path) -> None:
+    """Raises UntrustedModel unless the packages that the model in ``folder`` names may be installed."""
     if not trust.knows(folder) and not settings.ALLOW_PICKLE_DESERIALIZATION.get():
         raise UntrustedModel(
             f"the packages that the model at {folder} names run code of their makers when they are installed and used, "
             "and nothing says that its maker is trusted", hint=trust.REMEDY,
         )
-    return building.build(environment)
 
 
 def _elsewhere(folder: Path, built: Built, text: str, content_type: str, variables: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ _WHERE = {
     "validate_schema": "models.enforcement",
     "convert_input_example_to_serving_input": "models.examples",
     "infer_pip_requirements": "flavors.changing",
-    "add_libraries_to_model": "flavors.changing",
+    "add_libraries_to_model": "flavors.wheels",
     "get_model_info": "flavors.changing",
     "set_signature": "flavors.changing",
     "validate_serving_input": "flavors.changing",

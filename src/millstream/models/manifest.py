@@ -34,13 +34,14 @@ def digest(path: Path) -> tuple[str, int]:
     return sha256.hexdigest(), size
 
 
-def write(folder: Path) -> None:
-    """Write the manifest of a folder as it is now, sealed by this user."""
+def write(folder: Path, *, sealed: bool = True) -> None:
+    """Write the manifest of a folder as it is now, sealed by this user unless ``sealed`` is false."""
     files: dict[str, dict[str, Any]] = {}
     for path in sorted(_files(folder)):
         sha256, size = digest(folder / path)
         files[path] = {"sha256": sha256, "size": size}
-    text = json.dumps({"format": FORMAT, "files": files, "seal": _seal(files, _own_key())}, indent=1)
+    seal = _seal(files, _own_key()) if sealed else None
+    text = json.dumps({"format": FORMAT, "files": files, "seal": seal}, indent=1)
     (folder / FILE).write_text(text + "\n", encoding="utf-8")
 
 
