@@ -22,6 +22,7 @@ from millstream.operations import (
     ListArtifacts,
     Operation,
     SearchDatasets,
+    SearchModelVersions,
     SearchRuns,
 )
 from millstream.operations.codec import decode_request
@@ -118,6 +119,7 @@ _ROOTS: dict[str, type[Operation[Any]]] = {
     "mlflowGetMetricHistoryBulkInterval": GetMetricHistoryBulkInterval,
     "mlflowGetRun": GetRun,
     "mlflowListArtifacts": ListArtifacts,
+    "mlflowSearchModelVersions": SearchModelVersions,
     "mlflowSearchRuns": SearchRuns,
     "mlflowSearchDatasets": SearchDatasets,
 }
@@ -226,11 +228,12 @@ def _schema() -> GraphQLSchema:
     schema = build_schema(_SDL)
     for root in (schema.query_type, schema.mutation_type):
         assert root is not None
-        for name, field in root.fields.items():
-            field.resolve = _model_versions if name == "mlflowSearchModelVersions" else _root
+        for field in root.fields.values():
+            field.resolve = _root
     run = schema.type_map["MlflowRunExtension"]
     assert isinstance(run, GraphQLObjectType)
     run.fields["experiment"].resolve = _experiment_of_run
+    run.fields["modelVersions"].resolve = _versions_of_run
     return schema
 
 
@@ -261,8 +264,10 @@ async def _experiment_of_run(run: dict[str, Any], info: GraphQLResolveInfo[Any])
     return found.get("experiment")
 
 
-async def _model_versions(parent: Any, info: GraphQLResolveInfo[Any], input: dict[str, Any] | None = None) -> Any:
-    return {"model_versions": []}
+async def _versions_of_run(run: dict[str, Any], info: GraphQLResolveInfo[Any]) -> Any:
+    of_run = {"filter": f"run_id = '{run['info']['run_id']}'"}
+    found = await _execute(info.context, SearchModelVersions, of_run)
+    return found.get("model_versions", [])
 
 
 def _snake(name: str) -> str:

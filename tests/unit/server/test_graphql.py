@@ -87,7 +87,25 @@ def test_an_error_of_an_operation_is_part_of_its_answer(address: str) -> None:
     assert made["data"]["mlflowGetRun"]["apiError"]["code"] == "RESOURCE_DOES_NOT_EXIST"
 
 
-def test_versions_wait_for_the_registry(address: str) -> None:
+def test_versions_of_registered_models(address: str, run_id: str) -> None:
+    api = "/api/2.0/mlflow"
+    assert call(address, "POST", f"{api}/registered-models/create", {"name": f"net {run_id}"}).status == 200
+    for path in ("a", "b"):
+        version = {"name": f"net {run_id}", "source": f"runs:/{run_id}/{path}"}
+        assert call(address, "POST", f"{api}/model-versions/create", version).status == 200
+    query = """query ($run: MlflowGetRunInput!, $search: MlflowSearchModelVersionsInput) {
+      mlflowGetRun(input: $run) { run { modelVersions { name version currentStage runId aliases } } }
+      mlflowSearchModelVersions(input: $search) { modelVersions { version creationTimestamp } nextPageToken }
+    }"""
+    search = {"filter": f"name = 'net {run_id}'", "maxResults": "1", "orderBy": ["version_number"]}
+    made = ask(address, query, run={"runId": run_id}, search=search)
+    assert made["errors"] is None
+    common = {"name": f"net {run_id}", "currentStage": "None", "runId": run_id, "aliases": []}
+    found = made["data"]["mlflowGetRun"]["run"]["modelVersions"]
+    assert sorted(found, key=str) == sorted([{**common, "version": "1"}, {**common, "version": "2"}], key=str)
+    page = made["data"]["mlflowSearchModelVersions"]
+    assert [one["version"] for one in page["modelVersions"]] == ["1"]
+    assert page["nextPageToken"] and page["modelVersions"][0]["creationTimestamp"].isdigit()
     made = ask(address, "{ mlflowSearchModelVersions(input: {filter: \"name = 'a'\"}) { modelVersions { name } } }")
     assert made["data"]["mlflowSearchModelVersions"]["modelVersions"] == []
 
