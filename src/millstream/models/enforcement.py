@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from millstream.errors import InvalidValue, SchemaMismatch
-from millstream.models.columns import Convert, Misfit, conversion, from_python, together
-from millstream.models.schema import AnyType, Array, ColSpec, DataType, Map, Object, ParamSchema, Schema
+from millstream.models.cells import from_python
+from millstream.models.columns import conversion, spark_fits, together
+from millstream.models.schema import AnyType, Array, ColSpec, Map, Object, ParamSchema, Schema
 from millstream.models.signature import ModelSignature
 from millstream.models.tensors import TensorEnforcer
+from millstream.models.widening import Convert, Misfit
 
 _log = logging.getLogger(__name__)
 
@@ -141,15 +143,13 @@ class Enforcer:
         package = type(data).__module__.partition(".")[0]
         if package == "pyarrow" and hasattr(data, "to_pandas"):
             return self._frame(data.to_pandas(), pandas)
-        if package == "polars" and hasattr(data, "to_frame" if hasattr(data, "to_frame") else "columns"):
+        if package == "polars" and hasattr(data, "to_pandas"):
             return self._frame(_from_polars(data.to_frame() if hasattr(data, "to_frame") else data), pandas)
         if package == "pyspark" and hasattr(data, "schema"):
             return self._spark(data)
         if type(data).__name__ == "ndarray" and data.ndim in (1, 2):
-            if data.ndim == 2 and self._is_one(Array):
-                data = list(data)
-            return self._frame(pandas.DataFrame({0: data}) if isinstance(data, list) or data.ndim == 1
-                               else pandas.DataFrame(data), pandas)
+            one = data.ndim == 1 or self._is_one(Array)
+            return self._frame(pandas.DataFrame({0: list(data) if data.ndim == 2 else data} if one else data), pandas)
         if isinstance(data, dict):
             return self._from_dict(data)
         if isinstance(data, list):
@@ -223,18 +223,17 @@ class Enforcer:
         return frame
 
     def _spark(self, data: Any) -> Any:
-        from millstream.models.inference import infer_schema
-
-        found = {spec.name: spec for spec in infer_schema(data)}
-        names = self._names if self._named else list(found)[: len(self._names)]
-        wanted = list(zip(names, self._columns, strict=False))
+        found = {part.name: part.dataType.jsonValue() for part in data.schema.fields}
+        names = self._names if self._named else list(found)
+        wanted = list(zip(names, self._columns, strict=self._named))
         missing = [name for name, spec in wanted if spec.required and name not in found]
+        missing += self._names[len(wanted):]
         faults = _Faults(self, found, missing)
         for name, spec in wanted:
-            if name in found and not _widens(found[name].type, spec.type):
-                faults.add(name, spec, Misfit(repr(found[name].type), "df.withColumn({}, df[{}].cast(…))"))
+            if name in found and not spark_fits(found[name], spec.type, name):
+                faults.add(name, spec, Misfit(f"Spark's {found[name]}", "df.withColumn({}, df[{}].cast(…))"))
         faults.raise_any()
-        return data.select(*[name for name in names if name in found])
+        return data.select(*["`" + name.replace("`", "``") + "`" for name, _ in wanted if name in found])
 
     def _is_one(self, *kinds: type) -> bool:
         return not self._named and len(self._columns) == 1 and isinstance(self._columns[0].type, kinds)
@@ -365,11 +364,6 @@ def _is_array(spec: ColSpec, values: Any) -> bool:
         while isinstance(inner, list):
             found, inner = found + 1, inner[0] if inner else None
     return bool(depth) and found <= depth
-
-
-def _widens(found: Any, kind: Any) -> bool:
-    widths = ((DataType.integer, DataType.long), (DataType.integer, DataType.double), (DataType.float, DataType.double))
-    return bool(found == kind or isinstance(kind, AnyType) or (found, kind) in widths)
 
 
 def _listed(names: Sequence[Any]) -> str:

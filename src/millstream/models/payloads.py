@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from millstream.errors import BadRequest
-from millstream.models.columns import Misfit, from_python
+from millstream.models.cells import from_python
 from millstream.models.schema import Array, ColSpec, ColumnType, DataType, Map, Object, Schema
+from millstream.models.widening import Misfit
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 HINTS = {

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from millstream.errors import SchemaMismatch
-from millstream.models.columns import EXACT_BITS
 from millstream.models.schema import Schema, TensorSpec
+from millstream.models.widening import EXACT_BITS
 
 if TYPE_CHECKING:
     import numpy
