@@ -131,6 +131,22 @@ def convert(data: Any, hint: Any) -> Any:
     return made
 
 
+def in_form_of(example: Any, enforce: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The check ``enforce`` of the data of a model that is hinted TypeFromExample: what it gives becomes a list again
+    where the example is one, of values or of dicts."""
+    if not isinstance(example, list):
+        return enforce
+    rows = bool(example) and all(isinstance(item, dict) for item in example)
+
+    def checked(data: Any) -> Any:
+        made = enforce(data)
+        if not hasattr(made, "columns"):
+            return made
+        return _records(made) if rows else made.iloc[:, 0].tolist()
+
+    return checked
+
+
 def _hints(function: Callable[..., Any]) -> tuple[Any, Any]:
     """The hint of the data and of what is returned; None where there is none."""
     try:
@@ -247,9 +263,7 @@ def _items(data: Any, inner: Any) -> list[Any]:
     pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
     if pandas is not None and isinstance(data, pandas.DataFrame):
         if get_origin(inner) is dict or _is_pydantic(inner):
-            held = data.astype(object)
-            rows: list[Any] = held.where(held.notna(), None).to_dict("records")
-            return rows
+            return _records(data)
         if len(data.columns) != 1:
             raise SchemaMismatch(
                 f"the model takes a list of {_shown(inner)}, found a DataFrame of {len(data.columns)} columns",
@@ -264,6 +278,12 @@ def _items(data: Any, inner: Any) -> list[Any]:
         f"the model takes a list of {_shown(inner)}, found a value of type {type(data).__name__}",
         hint="predict() takes several inputs at once: put a single one into a list",
     )
+
+
+def _records(frame: Any) -> list[dict[Any, Any]]:
+    held = frame.astype(object)
+    rows: list[dict[Any, Any]] = held.where(held.notna(), None).to_dict("records")
+    return rows
 
 
 def _fit(value: Any, hint: Any, name: str) -> Any:

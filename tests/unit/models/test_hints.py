@@ -15,7 +15,9 @@ import pytest
 
 from millstream.errors import InvalidValue, SchemaMismatch
 from millstream.models import hints
+from millstream.models.enforcement import Enforcer
 from millstream.models.hints import InvalidHint, TypeFromExample, UnsupportedHint
+from millstream.models.inference import infer_schema
 from millstream.models.signature import ModelSignature
 
 pydantic = pytest.importorskip("pydantic")
@@ -257,3 +259,26 @@ def test_a_dataclass_with_a_field_of_no_type() -> None:
 
     with pytest.raises(InvalidValue, match="object"):
         ModelSignature(inputs=Odd)
+
+
+@pytest.mark.parametrize(
+    ("example", "data", "expected"),
+    [
+        (["a"], pd.DataFrame({"q": ["b", "c"]}), ["b", "c"]), (["a"], "b", ["b"]), (["a"], pd.Series(["b"]), ["b"]),
+        ([1, 2], [3], [3]), ([{"a": 1}], [{"a": 5}], [{"a": 5}]), ([{"a": 1}], {"a": 5, "z": 1}, [{"a": 5}]),
+        ([{"a": 1, "b": "x"}], pd.DataFrame({"b": ["y"], "a": [5]}), [{"a": 5, "b": "y"}]),
+        ([{"a": 1}, {"a": 2, "b": "x"}], [{"a": 5}, {"a": 6, "b": "y"}], [{"a": 5, "b": None}, {"a": 6, "b": "y"}]),
+    ],
+)
+def test_data_in_the_form_of_the_example(example: Any, data: Any, expected: Any) -> None:
+    check = hints.in_form_of(example, Enforcer(infer_schema(example)))
+    assert check(data) == expected
+    with pytest.raises(SchemaMismatch):
+        check([object()])
+
+
+def test_a_frame_as_example_takes_frames() -> None:
+    frame = pd.DataFrame({"a": [1]})
+    enforce = Enforcer(infer_schema(frame))
+    assert hints.in_form_of(frame, enforce) is enforce
+    assert hints.in_form_of([object()], lambda data: data)(5) == 5

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from millstream.errors import NotSupported
+from millstream.models import hints
 from millstream.models.enforcement import Enforcer, enforce_params
 from millstream.models.info import ModelInfo
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
@@ -38,6 +39,8 @@ class PyFuncModel:
                 self._enforce = _by_hint(model_impl)
             if self._enforce is None and signature.inputs is not None:
                 self._enforce = Enforcer(signature.inputs)
+                if signature.type_hint_from_example:
+                    self._enforce = hints.in_form_of(self.input_example, self._enforce)
         self._predict = _with_params(model_impl.predict)
 
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
@@ -117,7 +120,6 @@ class PyFuncModel:
 def _by_hint(model_impl: Any) -> Callable[[Any], Any] | None:
     """The check of the type hint of the python model's own predict(); None when it shows none that is known."""
     from millstream.flavors.pyfunc.python_model import Calling, FunctionModel
-    from millstream.models import hints
 
     if not isinstance(model_impl, Calling):
         return None
