@@ -158,6 +158,8 @@ def test_pyplot_is_not_touched(cancer: Task) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
+# SHAP, where it is installed, calls what matplotlib will deprecate.
+@pytest.mark.filterwarnings("ignore:The set_.* function will be deprecated:PendingDeprecationWarning")
 def test_shap_is_asked_for_and_not_needed(cancer: Task, caplog: pytest.LogCaptureFixture) -> None:
     import importlib.util
 
