@@ -92,12 +92,10 @@ class _Sheet:
 
     def png(self) -> bytes:
         """The finished picture."""
-        from PIL import Image
-
         box = [edge * _SCALE for edge in (self.left, _TOP, _RIGHT, _BOTTOM)]
         self.draw.rectangle(box, outline=_INK, width=_SCALE)
         out = io.BytesIO()
-        self.image.resize(_SIZE, Image.Resampling.BOX).save(out, "PNG", compress_level=3)
+        self.image.reduce(_SCALE).save(out, "PNG", compress_level=3)
         return out.getvalue()
 
     def text(self, at: Point, text: str, anchor: str, size: int = 13, fill: tuple[int, int, int] = _INK) -> None:

@@ -30,6 +30,8 @@ class Settings(SimpleNamespace):
     log_models = True
     log_datasets = True
     log_post_training_metrics = True
+    max_tuning_runs: int | None = 5
+    pos_label: Any = None
     exclusive = False
     silent = False
     registered_model_name: str | None = None
@@ -111,6 +113,7 @@ class Library:
 # A line for each library: the name that users and tags have, the module whose import is waited for, our module.
 _TABLE: list[tuple[str, str, str]] = [
     ("sklearn", "sklearn", "sklearn"),
+    ("pytorch", "torch", "pytorch"),
     ("xgboost", "xgboost", "xgboost"),
     ("lightgbm", "lightgbm", "lightgbm"),
     ("catboost", "catboost", "catboost"),

@@ -8,11 +8,12 @@ import importlib
 import io
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from millstream.autolog import children, sessions
+from millstream.autolog.children import Child
 from millstream.autolog.patching import Call
 from millstream.autolog.safety import Safely
 from millstream.errors import InvalidValue, MillstreamError, StoreUnavailable
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from millstream.tracking.recorder import Recorder
 
 EXAMPLE_ROWS = 5
+# A sparse matrix that would take more room as an array gets no dataset.
+_MOST_DENSE_BYTES = 1 << 27
 # How long the end of a run waits for a store that did not answer during the training.
 _GOOD_BYE_SECONDS = 1.0
 
@@ -231,14 +234,18 @@ class Training(Call):
         self.recorder.store.execute(LogInputs(self.run_id, [used], []))
 
     @_unless_cut_off
+    def log_children(self, runs: Sequence[Child], *, dataset: Dataset | None = None) -> None:
+        """Log finished runs below this training's run, the candidates of a search, say, each trained on ``dataset``."""
+        with self.safely("child runs"):
+            children.log(self, runs, dataset)
+
     def log_child(
         self, params: Mapping[str, Any], metrics: Mapping[str, Any], tags: Mapping[str, Any] | None = None, *,
         dataset: Dataset | None = None, run_name: str | None = None, start_time: int | None = None,
     ) -> None:
-        """Log a finished run below this training's run: a candidate of a search, say. ``start_time`` is in
-        milliseconds since the epoch, now unless given."""
-        with self.safely("child runs"):
-            children.log(self, params, metrics, tags or {}, dataset, run_name, start_time)
+        """Log one finished run below this training's run. ``start_time`` is in milliseconds since the epoch, now
+        unless given."""
+        self.log_children([Child(params, metrics, tags or {}, run_name, start_time)], dataset=dataset)
 
     @_unless_cut_off
     def begin_model(self, name: str = "model") -> None:
@@ -367,7 +374,8 @@ def _arrays(part: Any, numpy: Any) -> Any:
     if part is None or isinstance(part, numpy.ndarray):
         return part
     if hasattr(part, "toarray"):
-        return part.toarray()
+        whole = part.shape[0] * part.shape[1] * part.dtype.itemsize
+        return part.toarray() if whole <= _MOST_DENSE_BYTES else None
     if isinstance(part, (list, tuple)) or hasattr(part, "__array__"):
         array = numpy.asarray(part)
         return None if array.dtype == object else array

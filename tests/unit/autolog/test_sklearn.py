@@ -504,3 +504,25 @@ def test_scikit_learn_imported_later(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "['DecisionTreeClassifier', 'RandomForestRegressor']"
     assert "WARNING" not in done.stderr and "misses" not in done.stderr
+
+
+def test_metrics_of_two_models_of_one_run_stay_apart(runs: Runs) -> None:
+    millstream.autolog()
+    with millstream.start_run():
+        first, second = GaussianNB().fit(X, y), GaussianNB(var_smoothing=0.5).fit(X, y)
+        sklearn.metrics.accuracy_score(y, first.predict(X))
+        second.score(X, y)
+    [run] = runs()
+    of_models = [
+        {metric.key for metric in millstream.get_logged_model(made.model_id).metrics if "training" not in metric.key}
+        for made in run.outputs.model_outputs
+    ]
+    assert sorted(of_models, key=sorted) == [{"GaussianNB_score_X"}, {"accuracy_score_X"}]
+
+
+def test_what_is_registered_is_the_search(runs: Runs) -> None:
+    millstream.sklearn.autolog(registered_model_name="best of two", max_tuning_runs=0)
+    GridSearchCV(GaussianNB(), {"var_smoothing": [1e-9, 0.5]}, cv=2).fit(X, y)
+    [run] = runs()
+    [version] = millstream.MlflowClient().search_model_versions("name = 'best of two'")
+    assert version.source == f"models:/{models_of(run)['model'].model_id}"

@@ -53,6 +53,7 @@ class _Trained:
 class _Prediction:
     result: Callable[[], Any]
     trained: _Trained
+    model_id: str | None
     dataset: str
 
 
@@ -90,13 +91,13 @@ def prediction(call: Call) -> Generator[None, Any, None]:
     found = _trained_of(call.instance)
     if found is None or not call.settings.log_post_training_metrics:
         return
-    trained, _ = found
+    trained, model_id = found
     data = _first(call)
     dataset = trained.name_of(_variable(data, _caller()) or UNKNOWN, data)
     key = id(result)
     reference = _reference(result, lambda _: _predictions.pop(key, None))
     if reference is not None:
-        _predictions[key] = _Prediction(reference, trained, dataset)
+        _predictions[key] = _Prediction(reference, trained, model_id, dataset)
 
 
 def score(call: Call) -> Generator[None, Any, None]:
@@ -105,11 +106,11 @@ def score(call: Call) -> Generator[None, Any, None]:
     found = _trained_of(call.instance)
     if found is None or not call.settings.log_post_training_metrics:
         return
-    trained, _ = found
+    trained, model_id = found
     data, frame = _first(call), _caller()
     dataset = trained.name_of(_variable(data, frame) or UNKNOWN, data)
     name = type(call.instance).__name__
-    _log(call, trained, f"{name}_score", dataset, value, _shown(f"{name}.score", call, frame))
+    _log(call, trained, model_id, f"{name}_score", dataset, value, _shown(f"{name}.score", call, frame))
 
 
 def metric(call: Call) -> Generator[None, Any, None]:
@@ -120,7 +121,7 @@ def metric(call: Call) -> Generator[None, Any, None]:
     made = _prediction_in([*call.args, *call.kwargs.values()])
     if made is not None:
         name = call.original.__name__
-        _log(call, made.trained, name, made.dataset, value, _shown(name, call, _caller()))
+        _log(call, made.trained, made.model_id, name, made.dataset, value, _shown(name, call, _caller()))
 
 
 def _prediction_in(arguments: Iterable[Any]) -> _Prediction | None:
@@ -131,7 +132,9 @@ def _prediction_in(arguments: Iterable[Any]) -> _Prediction | None:
     return None
 
 
-def _log(call: Call, trained: _Trained, function: str, dataset: str, value: Any, shown: str) -> None:
+def _log(
+    call: Call, trained: _Trained, model_id: str | None, function: str, dataset: str, value: Any, shown: str
+) -> None:
     if not _is_number(value):
         return
     with trained.lock:
@@ -139,7 +142,7 @@ def _log(call: Call, trained: _Trained, function: str, dataset: str, value: Any,
         trained.calls[key] = shown
         with call.safely(f"the metric {key}"):
             keeper = recorder.of(trained.uri, trained.run_id)
-            keeper.log_metrics({key: value}, 0, None, directly=not keeper.buffered)
+            keeper.log_metrics({key: value}, 0, None, model_id=model_id, directly=not keeper.buffered)
         with call.safely("metric_info.json"):
             artifacts.log_dict(dict(sorted(trained.calls.items())), "metric_info.json", trained.run_id)
 

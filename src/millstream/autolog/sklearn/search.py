@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from millstream.autolog.children import Child
 from millstream.autolog.training import Training
 
 if TYPE_CHECKING:
@@ -53,16 +54,12 @@ def _log_best_estimator(
     training: Training, best: Any, flavor: str, example: Any, options: dict[str, Any]
 ) -> None:
     # The search itself is the training's model, and what is registered.
-    model_id, training.model_id = training.model_id, None
-    registered, training.settings.registered_model_name = training.settings.registered_model_name, None
-    try:
-        training.log_model(
-            flavor, best, "best_estimator", examples=example, predict=getattr(best, "predict", None),
-            params=best.get_params(deep=True), **options,
-        )
-    finally:
-        training.model_id = model_id
-        training.settings.registered_model_name = registered
+    model_id = training.model_id
+    training.log_model(
+        flavor, best, "best_estimator", examples=example, predict=getattr(best, "predict", None),
+        params=best.get_params(deep=True), registered_model_name=None, **options,
+    )
+    training.model_id = model_id
 
 
 def _table(results: Mapping[str, Any]) -> str:
@@ -96,14 +93,17 @@ def _log_candidates(training: Training, search: Any, results: Mapping[str, Any],
         training.tell(f"{most} of the search's {count} candidates are logged as child runs; "
                       "sklearn.autolog(max_tuning_runs=None) logs all")
     tags = tags_of(search.estimator)
-    begun = int(time.time() * 1000) - _seconds_of(results)
+    begun = int(time.time() * 1000) - _milliseconds_of(results)
+    children = []
     for index in chosen:
         candidate = clone(search.estimator).set_params(**clone(results["params"][index], safe=False))
         metrics = {
             name: results[name][index] for name in results
             if name.startswith(_METRICS) and _is_number(results[name][index])
         }
-        training.log_child(candidate.get_params(deep=True), metrics, tags, dataset=dataset, start_time=begun)
+        children.append(Child(candidate.get_params(deep=True), metrics, tags, start_time=begun))
+    if children:
+        training.log_children(children, dataset=dataset)
 
 
 def _rank_of(search: Any) -> str:
@@ -111,7 +111,7 @@ def _rank_of(search: Any) -> str:
     return f"rank_test_{search.refit}" if isinstance(search.refit, str) else "rank_test_score"
 
 
-def _seconds_of(results: Mapping[str, Any]) -> int:
+def _milliseconds_of(results: Mapping[str, Any]) -> int:
     """How long the candidates took, in milliseconds, so that children begin before they end."""
     times = itertools.chain(results.get("mean_fit_time", ()), results.get("mean_score_time", ()))
     return int(1000 * sum(value for value in times if value == value))
