@@ -35,8 +35,12 @@ some = settings(
 )
 tagged = st.dictionaries(st.sampled_from(KEYS), texts(), max_size=3)
 times = st.sampled_from(TIMES)
-MODEL_ORDERS: tuple[list[str], ...] = ([], ["name DESC"], ["timestamp"], ["last_updated_timestamp DESC", "name DESC"], ["creation_timestamp"])
-VERSION_ORDERS: tuple[list[str], ...] = ([], ["version_number"], ["name DESC", "version_number DESC"], ["creation_timestamp DESC", "name"])
+MODEL_ORDERS: tuple[list[str], ...] = (
+    [], ["name DESC"], ["timestamp"], ["last_updated_timestamp DESC", "name DESC"], ["creation_timestamp"]
+)
+VERSION_ORDERS: tuple[list[str], ...] = (
+    [], ["version_number"], ["name DESC", "version_number DESC"], ["creation_timestamp DESC", "name"]
+)
 
 
 def enter_model(work: Transaction, name: str, made: int = 0, changed: int = 0) -> int:

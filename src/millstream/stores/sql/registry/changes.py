@@ -11,10 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, update
+from sqlalchemy import Row
 
 from millstream.stores.sql.driver import many
-from millstream.stores.sql.registry.tables import registered_models
 from millstream.stores.sql.transaction import Transaction, now_ms
 
 _COLUMNS = (
@@ -56,10 +55,10 @@ def record(transaction: Transaction, model: Row[Any], change: Change, time: int,
     )
     digest = hash_of(row)
     many(transaction.connection, _INSERT, [(*row, digest)])
-    transaction.connection.execute(
-        update(registered_models)
-        .where(registered_models.c.id == model.id)
-        .values(activities=model.activities + 1, activity_hash=digest, activity_time=time, **values)
+    new = {"activities": model.activities + 1, "activity_hash": digest, "activity_time": time, **values}
+    columns = ", ".join(f"{column} = ?" for column in new)
+    many(
+        transaction.connection, f"UPDATE registered_models SET {columns} WHERE id = ?", [(*new.values(), model.id)]
     )
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, text, tuple_
+from sqlalchemy import Row, bindparam, select, text, tuple_
 
 from millstream.entities.model_registry import (
     ALL_STAGES,
@@ -27,6 +27,8 @@ from millstream.stores.sql.registry.tables import (
 from millstream.stores.sql.transaction import Transaction
 
 _CHUNK = 500
+_MODEL = select(registered_models).where(registered_models.c.name == bindparam("name"))
+_MODEL_TO_CHANGE = _MODEL.with_for_update()
 _STAGES = " UNION ALL ".join(f"SELECT '{stage}' AS stage" for stage in ALL_STAGES)
 _OF_STAGE = "(SELECT {function}(x.version) FROM model_versions x WHERE x.model = m.id AND x.stage = s.stage)"
 # What a stage holds, in the order in which MLflow lists stages: by the oldest version that is there.
@@ -49,8 +51,7 @@ def no_version(name: str, version: object) -> RegisteredModelNotFound:
 
 def find_model(transaction: Transaction, name: str, *, change: bool = False) -> Row[Any]:
     """The row of a registered model; one that is about to change waits for others who change it."""
-    query = select(registered_models).where(registered_models.c.name == name)
-    row = transaction.connection.execute(query.with_for_update() if change else query).one_or_none()
+    row = transaction.connection.execute(_MODEL_TO_CHANGE if change else _MODEL, {"name": name}).one_or_none()
     if row is None:
         raise no_model(name)
     return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, select, update
 
 from millstream.entities.model_registry import (
     ACTIVE_STAGES,
@@ -29,7 +29,7 @@ from millstream.operations import (
     UpdateModelVersion,
 )
 from millstream.operations.limits import check_text
-from millstream.stores.sql.driver import many
+from millstream.stores.sql.driver import fetch, many, marks
 from millstream.stores.sql.registry.changes import Change, moment_of_change, record
 from millstream.stores.sql.registry.checks import check_description, check_tag, check_tags
 from millstream.stores.sql.registry.reading import change_version, find_model, find_version, load_versions
@@ -72,8 +72,8 @@ def create(transaction: Transaction, operation: CreateModelVersion) -> ModelVers
         "run_link": run_link or None,
         "model_id": made_of.model_id,
     }
-    made = transaction.connection.execute(insert(model_versions).values(values))
-    row_number = made.inserted_primary_key[0]  # type: ignore[index]
+    statement = f"INSERT INTO model_versions ({', '.join(values)}) VALUES ({marks(len(values))}) RETURNING id"
+    ((row_number,),) = fetch(transaction.connection, statement, tuple(values.values()))
     many(transaction.connection, _UPSERT_TAG, [(row_number, key, value) for key, value in tags.items()])
     change = Change("model_version.created", version=number, after=made_of.source)
     record(transaction, model, change, now, last_version=number, last_updated_timestamp=now)
