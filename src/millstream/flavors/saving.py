@@ -58,6 +58,9 @@ def save(
             model.saved_input_example_info = example.save(folder)
             if signature is None and model.signature is None and written.predict is not None:
                 model.signature = _inferred(example, written.predict)
+            elif signature and signature is not True and signature.type_hint_from_example and not signature.outputs:
+                shown = _inferred(example, written.predict) if written.predict is not None else None
+                signature.outputs = shown.outputs if shown is not None else None
         if signature is not None and signature is not False:
             model.signature = signature  # type: ignore[assignment]
 

@@ -121,7 +121,9 @@ def _array_cell(value: Any, kind: Array) -> Any:
         raise Misfit(f"{_cut(value)} of type {type(value).__name__} where a list is expected")
     leaf: ColumnType = kind
     for _ in value.shape:
-        leaf = leaf.dtype if isinstance(leaf, Array) else leaf
+        if not isinstance(leaf, Array):
+            raise Misfit(f"an array with {value.ndim} axes where {kind!r} is expected")
+        leaf = leaf.dtype
     if value.dtype.kind == "O" or not isinstance(leaf, DataType):
         made = [_cell(item, kind.dtype) for item in value]
         return value if _same(made, list(value)) else made

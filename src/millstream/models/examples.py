@@ -21,7 +21,7 @@ from millstream.models.schema import Schema, TensorSpec
 
 __all__ = [
     "InputExample", "ModelInputExample", "PyFuncInput", "PyFuncOutput", "convert_input_example_to_serving_input",
-    "load", "load_params", "prepare", "serving_payload",
+    "load", "load_params", "prepare", "serving_payload", "split",
 ]
 
 FILE = "input_example.json"
@@ -89,8 +89,13 @@ def prepare(example: Any) -> InputExample:
 
     Raises InvalidValue for data that cannot be written as JSON.
     """
+    return example if isinstance(example, InputExample) else InputExample(*split(example))
+
+
+def split(example: Any) -> tuple[Any, dict[str, Any] | None]:
+    """The data and the parameters of an example as users give it. Raises InvalidValue for another tuple."""
     if isinstance(example, InputExample):
-        return example
+        return example.data, example.params
     if isinstance(example, tuple):
         if len(example) != 2 or not (example[1] is None or isinstance(example[1], Mapping)):
             raise InvalidValue(
@@ -98,8 +103,8 @@ def prepare(example: Any) -> InputExample:
                 hint="give a list where the data themselves are meant",
             )
         data, params = example
-        return InputExample(data, dict(params) if params else None)
-    return InputExample(example)
+        return data, dict(params) if params else None
+    return example, None
 
 
 def load(folder: str | Path, info: Mapping[str, Any], schema: Schema | None = None) -> Any:

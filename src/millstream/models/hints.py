@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from millstream.errors import InvalidValue, SchemaMismatch
+from millstream.models.examples import split
 from millstream.models.schema import (
     AnyType,
     Array,
@@ -61,7 +62,7 @@ def signature_from(function: Callable[..., Any], input_example: Any = None) -> M
     from the example. Raises InvalidHint for hints such as ``list`` or ``list[dict]``, which need the type of the items.
     """
     hint, returned = _hints(function)
-    data, params = _example(input_example)
+    data, params = split(input_example)
     described = infer_params(params) if params else None
     if _from_example(hint):
         return _by_example(hint, returned, data, described)
@@ -160,15 +161,6 @@ def _hints(function: Callable[..., Any]) -> tuple[Any, Any]:
                  if not isinstance(hint, str)}
     hint = found.get(names[0]) if names else None
     return None if hint is type(None) else hint, found.get("return")
-
-
-def _example(input_example: Any) -> tuple[Any, Any]:
-    if input_example is None:
-        return None, None
-    from millstream.models.examples import prepare
-
-    example = prepare(input_example)
-    return example.data, example.params
 
 
 def _from_example(hint: Any) -> bool:

@@ -67,7 +67,8 @@ class ColSpec:
     def from_json_dict(cls, **fields: Any) -> ColSpec:
         """The column with this JSON. Raises InvalidValue. Old files say ``optional``, the opposite of ``required``."""
         required = fields["required"] if "required" in fields else not fields.get("optional", False)
-        return cls(type_from_dict(fields), fields.get("name"), bool(required))
+        name = fields.get("name")  # JSON writes the tuples of labels with several levels as lists
+        return cls(type_from_dict(fields), tuple(name) if isinstance(name, list) else name, bool(required))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ColSpec) and self.to_dict() == other.to_dict()

@@ -180,7 +180,9 @@ def test_columns_are_found_by_name() -> None:
     assert enforce_input(labels, Schema([ColSpec("long", 0), ColSpec("double", 1)])) is labels
     pairs = pd.DataFrame([[1.5, 1]], columns=pd.MultiIndex.from_tuples([("b", 1), ("a", 1)]))
     schema = Schema([ColSpec("long", ("a", 1)), ColSpec("double", ("b", 1))])
-    assert enforce_input(pairs, schema).columns.tolist() == [("a", 1), ("b", 1)]
+    for same in (schema, Schema.from_json(schema.to_json())):
+        assert same == schema
+        assert enforce_input(pairs, same).columns.tolist() == [("a", 1), ("b", 1)]
 
 
 def test_the_same_types_in_another_order_have_a_plan_of_their_own() -> None:
@@ -337,7 +339,8 @@ def test_arrays_in_cells_are_widened() -> None:
         (Array("long"), [1.5], "1.5 of type float where long"), (Array("long"), ["a"], "'a' of type str"),
         (Array("long"), 1, "where a list is expected"), (Array("long"), (1, 2), "tuple"),
         (Array("long"), [True], "bool"),
-        (Array("integer"), np.array([1]), "int64"), (Array("datetime"), ["2020-01-01"], "where datetime"),
+        (Array("integer"), np.array([1]), "int64"), (Array("long"), np.array([[1]]), "2 axes"),
+        (Array("datetime"), ["2020-01-01"], "where datetime"),
         (CELLS, {"y": "a"}, "lacks 'x'"), (CELLS, {"x": None}, "lacks 'x'"),
         (CELLS, {"x": 1, "z": 1}, "with 'z', which the type does not name"),
         (CELLS, {"x": "q"}, "'q' of type str where long"), (CELLS, 5, "where a dict"),
