@@ -31,6 +31,32 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ): "MLflow lists every point; ours the last of each run and dataset, the history is the run's",
     ("logged_models", "parameter changed"): "MLflow passes a database error on; ours says that the parameter is taken",
     ("logged_models", "wrong name = 'a' OR name = 'b'"): "the filter language has OR",
+    ("statistics", "ARIMA metrics"): "MLflow's database store turns infinities into the largest float; ours keeps them",
+    # What our own autologging stores of a program, beside what MLflow's does.
+    ("boosters, ours", "XGBoost models"): "a model that metrics of rounds belong to has the parameters of its run too",
+    ("boosters, ours", "LightGBM models"): "a model that metrics of rounds belong to has the parameters of its run too",
+    **{
+        ("statistics, ours", f"{name} datasets"): "log_datasets of MLflow's statsmodels logs none; ours logs the data"
+        for name in ("OLS", "formula", "Logit", "ARIMA")
+    },
+    **{
+        ("statistics, ours", f"{name} {row}"): "MLflow logs inspect._empty for further arguments that nobody has given"
+        for name in ("OLS", "formula", "Logit") for row in ("params", "models")
+    },
+    ("statistics, ours", "ARIMA metrics"): "MLflow's database store has no infinities; ours has",
+    **{
+        ("networks, ours", f"{name} models"): "a model that metrics of epochs belong to has the parameters of its run too"
+        for name in ("digits", "keras", "tensorflow")
+    },
+    **{
+        ("networks, ours", f"{name} metrics"): "MLflow keeps every validation at step 0; ours at the step of its epoch"
+        for name in ("digits", "keras")
+    },
+    **{
+        ("networks, ours", f"{name} flavors"): "MLflow's Keras models bring no code of their own; ours may, and say so"
+        for name in ("keras", "by hand")
+    },
+    ("networks, ours", "keras example"): "MLflow's Keras autologging loses the example when the signature is known",
 }
 
 
@@ -74,11 +100,11 @@ def tables(session: Path) -> dict[str, list[str]]:
     for path in sorted(session.glob("*.rows")):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         clients = sorted({row["client"] for row in rows})
-        lines = ["".join(["program".ljust(16), *(client.rjust(24) for client in clients)])]
+        lines = ["".join(["program".ljust(18), *(client.rjust(24) for client in clients)])]
         for program in dict.fromkeys(row["program"] for row in rows):
             cells = {
                 row["client"]: f"{row['outcome']} ({row['compared']})" for row in rows if row["program"] == program
             }
-            lines.append("".join([program.ljust(16), *(cells.get(client, "-").rjust(24) for client in clients)]))
+            lines.append("".join([program.ljust(18), *(cells.get(client, "-").rjust(24) for client in clients)]))
         made[path.stem] = lines
     return made

@@ -25,6 +25,10 @@ PROGRAMS = {
     "registry": "2.14.3",
 }
 
+# Programs of the newest client whose trainings are logged by themselves; they need libraries that only its environment
+# and ours have.
+TRAININGS = ["boosters", "statistics", "networks"]
+
 
 def programs(client: str) -> list[str]:
     """The programs that ``client`` can run."""
