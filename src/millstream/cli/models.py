@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -45,13 +46,17 @@ def describe(uri: str, as_json: bool, tracking_uri: str | None) -> None:
     signature = info.signature
     rows = [
         ["Model", info.model_id or info.model_uuid], ["Run", info.run_id or ""],
-        ["Created", f"{info.utc_time_created} UTC"], ["Flavors", ", ".join(sorted(info.flavors))],
-        ["Inputs", repr(signature.inputs) if signature and signature.inputs else ""],
-        ["Outputs", repr(signature.outputs) if signature and signature.outputs else ""],
-        ["Params", repr(signature.params) if signature and signature.params else ""],
-        ["Requirements", ", ".join(facts["requirements"])],
+        ["Created", f"{info.utc_time_created} UTC"], *_lines("Flavors", sorted(info.flavors)),
+        *_lines("Inputs", signature.inputs if signature else None),
+        *_lines("Outputs", signature.outputs if signature else None),
+        *_lines("Params", signature.params if signature else None), *_lines("Requirements", facts["requirements"]),
     ]
     show_table(["Fact", "Value"], [row for row in rows if row[1]])
+
+
+def _lines(fact: str, values: Iterable[Any] | None) -> list[list[str]]:
+    """A row for each value, the first of which names the fact."""
+    return [["" if index else fact, str(value)] for index, value in enumerate(values or ())]
 
 
 @models.command()
@@ -82,4 +87,4 @@ def update_pip_requirements(
     if tracking_uri:
         set_tracking_uri(tracking_uri)
     isolated.update_model_requirements(model_uri, operation, list(requirements))
-    say(f"{operation}: {', '.join(requirements)}")
+    say(f"{'added' if operation == 'add' else 'removed'} {', '.join(requirements)}")

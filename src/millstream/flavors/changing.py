@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from millstream.artifacts.uris import parse_model_uri, scheme
 from millstream.entities import LoggedModel
 from millstream.errors import BadModel, InvalidValue, LoggedModelNotFound
 from millstream.flavors import loading
@@ -47,7 +48,13 @@ def set_signature(model_uri: str, signature: ModelSignature) -> None:
 
 
 def rewrite(model_uri: str, texts: dict[str, str]) -> None:
-    """Replace files of the model at ``model_uri`` by texts, and tell its manifest."""
+    """Replace files of the model at ``model_uri`` by texts, and tell its manifest. Raises InvalidValue for a version of
+    a registered model: what was registered stays as it was."""
+    if scheme(model_uri) == "models" and (registered := parse_model_uri(model_uri).name) is not None:
+        raise InvalidValue(
+            f"{model_uri} is a version of the registered model {registered}, whose files do not change",
+            hint="change the logged model (models:/<model id>, runs:/…) before you register it, or log it again",
+        )
     store, inside = loading.store_of(model_uri)
     with tempfile.TemporaryDirectory(prefix="millstream-model-") as scratch:
         folder = Path(scratch)
