@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from millstream.autolog.pytorch import autolog, load_checkpoint
 from millstream.flavors.pytorch import (
+    FLAVOR,
     _load_pyfunc,
     get_default_conda_env,
     get_default_pip_requirements,
@@ -15,7 +16,10 @@ from millstream.flavors.pytorch import (
     save_state_dict,
 )
 
+FLAVOR_NAME = FLAVOR.name
+
 __all__ = [
-    "_load_pyfunc", "autolog", "get_default_conda_env", "get_default_pip_requirements", "load_checkpoint",
-    "load_model", "load_state_dict", "log_model", "log_state_dict", "save_model", "save_state_dict",
+    "FLAVOR_NAME", "_load_pyfunc", "autolog", "get_default_conda_env", "get_default_pip_requirements",
+    "load_checkpoint", "load_model", "load_state_dict", "log_model", "log_state_dict", "save_model",
+    "save_state_dict",
 ]

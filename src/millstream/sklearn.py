@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from millstream.autolog.sklearn import autolog
 from millstream.flavors.sklearn import (
+    FLAVOR,
     SERIALIZATION_FORMAT_CLOUDPICKLE,
     SERIALIZATION_FORMAT_PICKLE,
     SERIALIZATION_FORMAT_SKOPS,
@@ -16,8 +17,10 @@ from millstream.flavors.sklearn import (
     save_model,
 )
 
+FLAVOR_NAME = FLAVOR.name
+
 __all__ = [
-    "SERIALIZATION_FORMAT_CLOUDPICKLE", "SERIALIZATION_FORMAT_PICKLE", "SERIALIZATION_FORMAT_SKOPS",
+    "FLAVOR_NAME", "SERIALIZATION_FORMAT_CLOUDPICKLE", "SERIALIZATION_FORMAT_PICKLE", "SERIALIZATION_FORMAT_SKOPS",
     "SUPPORTED_SERIALIZATION_FORMATS", "_load_pyfunc", "autolog", "get_default_conda_env",
     "get_default_pip_requirements", "load_model", "log_model", "save_model",
 ]

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from millstream._version import VERSION
 from millstream.errors import BadModel, InvalidValue
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from millstream.models.signature import ModelSignature
 
 FILE = "MLmodel"
+# What a registry needs of a model to show it.
+METADATA_FILES = [FILE, "conda.yaml", "requirements.txt", "python_env.yaml"]
+MLMODEL_FILE_NAME = FILE  # its name in MLflow
 PYTHON_FUNCTION = "python_function"
 # The newest version of MLflow whose models we write; a reader there compares it with its own.
 COMPATIBLE_VERSION = "3.17.2"
@@ -120,12 +123,14 @@ class Model:
             written["type_hint_from_example"] = self.signature.type_hint_from_example
         return {key: value for key, value in written.items() if value is not None}
 
-    def to_yaml(self) -> str:
-        """The text of the file."""
+    def to_yaml(self, stream: TextIO | None = None) -> str:
+        """The text of the file, which is written into ``stream`` if there is one."""
         import yaml
 
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         text: str = yaml.dump(_plain(self.to_dict()), Dumper=dumper, default_flow_style=False, allow_unicode=True)
+        if stream is not None:
+            stream.write(text)
         return text
 
     def to_json(self) -> str:

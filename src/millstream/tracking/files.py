@@ -55,13 +55,7 @@ def located(uri: str, tracking_uri: str, registry_uri: str | None = None) -> str
     uri = os.fspath(uri)
     if scheme(uri) == "runs":
         run = parse_run_uri(uri)
-        root = root_of_run(run.run_id, tracking_uri)
-        name, _, inside = run.path.partition("/")
-        if name and not any(found.path == name for found in artifacts_at(root, tracking_uri).list("")):
-            logged = logged_in_run(run.run_id, name, tracking_uri)
-            if logged is not None:
-                return join_uri(logged.artifact_location, inside)
-        return join_uri(root, run.path)
+        return _in_run(run.run_id, run.path, tracking_uri)
     if scheme(uri) == "models":
         model = parse_model_uri(uri)
         if model.model_id is None:
@@ -75,6 +69,30 @@ def located(uri: str, tracking_uri: str, registry_uri: str | None = None) -> str
         found = stores.store(tracking_uri).execute(GetLoggedModel(model.model_id)).model
         return join_uri(found.artifact_location, model.path)
     return uri
+
+
+def _in_run(run_id: str, path: str, tracking_uri: str) -> str:
+    """The place of a path of a run: among its own files, or else of the logged model that has the path's first name."""
+    from millstream.artifacts.uris import join_uri
+
+    root = root_of_run(run_id, tracking_uri)
+    name, _, inside = path.partition("/")
+    if name and not any(found.path == name for found in artifacts_at(root, tracking_uri).list("")):
+        logged = logged_in_run(run_id, name, tracking_uri)
+        if logged is not None:
+            return join_uri(logged.artifact_location, inside)
+    return join_uri(root, path)
+
+
+def list_of_run(run_id: str, path: str, tracking_uri: str) -> list[FileInfo]:
+    """The files and folders of a run directly in the folder ``path``; those of its logged models by their names."""
+    found = artifacts_of_run(run_id, tracking_uri).list(path)
+    name, _, inside = path.strip("/").partition("/")
+    logged = None if found else logged_in_run(run_id, name, tracking_uri)
+    if logged is None:
+        return found
+    entries = artifacts_at(logged.artifact_location, tracking_uri).list(inside)
+    return [FileInfo(f"{name}/{entry.path}", entry.is_dir, entry.file_size) for entry in entries]
 
 
 def logged_in_run(run_id: str, name: str, tracking_uri: str) -> LoggedModel | None:
@@ -129,14 +147,16 @@ def download_artifacts(
     return _fetch(located(artifact_uri, tracking_uri, registry_uri), dst_path, tracking_uri)
 
 
+def _download_artifact_from_uri(artifact_uri: str, output_path: str | None = None) -> str:
+    """:func:`download_artifacts` under a name that has none in MLflow, and that programs use."""
+    return download_artifacts(artifact_uri, dst_path=output_path)
+
+
 def fetch_of_run(run_id: str, path: str | None, dst_path: str | None, tracking_uri: str) -> str:
     """Fetch ``path`` of a run, or everything."""
-    from millstream.artifacts.uris import join_uri
-
-    root = root_of_run(run_id, tracking_uri)
     if not path:
-        return artifacts_at(root, tracking_uri).download_artifacts("", _folder(dst_path))
-    return _fetch(join_uri(root, os.fspath(path).rstrip("/")), dst_path, tracking_uri)
+        return artifacts_of_run(run_id, tracking_uri).download_artifacts("", _folder(dst_path))
+    return _fetch(_in_run(run_id, os.fspath(path).rstrip("/"), tracking_uri), dst_path, tracking_uri)
 
 
 def _fetch(place: str, dst_path: str | None, tracking_uri: str) -> str:
@@ -162,15 +182,17 @@ def list_artifacts(
     Raises RunNotFound, LoggedModelNotFound, and InvalidValue unless exactly one of ``artifact_uri`` and ``run_id`` is
     given.
     """
-    from millstream.artifacts.uris import parse_model_uri, scheme
+    from millstream.artifacts.uris import parse_model_uri, parse_run_uri, scheme
 
     _one_of(artifact_uri, run_id)
     if artifact_uri is not None and artifact_path is not None:
         raise InvalidValue("`artifact_path` cannot be specified if `artifact_uri` is specified")
     tracking_uri = tracking_uri or stores.get_tracking_uri()
     if run_id is not None:
-        return artifacts_of_run(run_id, tracking_uri).list(artifact_path or "")
+        return list_of_run(run_id, artifact_path or "", tracking_uri)
     assert artifact_uri is not None
+    if scheme(str(artifact_uri)) == "runs" and "/" not in (run := parse_run_uri(artifact_uri)).path:
+        return list_of_run(run.run_id, run.path, tracking_uri)
     if scheme(str(artifact_uri)) == "models":  # paths are those in the model
         path = parse_model_uri(artifact_uri).path
         model = artifact_uri.rstrip("/").removesuffix(path)
