@@ -14,14 +14,15 @@ import scipy.sparse as sparse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from millstream.errors import SchemaMismatch
-from millstream.models import examples
+from millstream.errors import InvalidValue, SchemaMismatch
+from millstream.models import examples, hints
 from millstream.models.enforcement import enforce_input
 from millstream.models.mlmodel import Model
 from millstream.models.schema import ColSpec, DataType, Schema
 from millstream.models.signature import ModelSignature, infer_signature
 from tests.flavors.foreign import Foreign
 from tests.unit.models.test_enforcement import LESS, MORE, REFUSED, TAKEN, VALUES
+from tests.unit.models.test_hints import Point
 from tests.unit.models.test_inference import COMPLETE, UNKNOWN, WITH_MISSING
 from tests.unit.models.test_schema_properties import signatures
 
@@ -217,3 +218,38 @@ def test_ours_gives_the_same_columns(foreign: Foreign, kind: str) -> None:
         # Objects that are texts keep their type here.
         same_types = ours["c"].dtype != object
         pd.testing.assert_frame_equal(ours.infer_objects(), theirs.infer_objects(), check_dtype=same_types)
+
+
+def test_both_read_the_same_from_type_hints(foreign: Foreign) -> None:
+    known: list[Any] = [
+        list[str], list[int], list[float], list[bool], list[bytes], list[datetime.datetime], list[Any], list[int | str],
+        list[list[int]], list[dict[str, int]], list[dict[str, Any]], list[dict[str, list[float]]],
+    ]
+    refused: list[Any] = [
+        str, dict[str, int], Any, list, list[datetime.date], list[tuple[int]], list[dict[int, str]], list[str | None],
+        list[object], list[np.ndarray], np.ndarray, pd.DataFrame,
+    ]
+    program = """
+        import typing
+
+        import pydantic
+        from mlflow.types.type_hints import _infer_schema_from_list_type_hint
+
+        fields = {"a": (int, ...), "b": (typing.Optional[str], None), "c": (list[float], [])}
+        Point = pydantic.create_model("Point", **fields)
+
+        def read(hint):
+            try:
+                return _infer_schema_from_list_type_hint(hint).to_json()
+            except Exception:
+                return None
+
+        result = [read(hint) for hint in (*known, list[Point])], [read(hint) for hint in refused]
+    """
+    there, not_there = foreign.run(program, known=known, refused=refused)
+    assert not_there == [None] * len(refused)
+    for hint, theirs in zip([*known, list[Point]], there, strict=True):
+        assert hints.schema_of(hint).to_dict() == json.loads(theirs)
+    for hint in refused:
+        with pytest.raises(InvalidValue):
+            hints.schema_of(hint)
