@@ -111,7 +111,19 @@ def test_a_version_outlives_its_logged_model() -> None:
 def test_a_run_has_its_logged_models_below_it() -> None:
     run_id, _ = logged(text="beside")
     assert millstream.artifacts.load_text(f"runs:/{run_id}/net/MLmodel") == "beside"
-    assert Path(millstream.artifacts.download_artifacts(f"runs:/{run_id}/net"), "MLmodel").is_file()
+    client, look = MlflowClient(), millstream.artifacts.list_artifacts
+    fetch = millstream.artifacts.download_artifacts
+    fetched = (fetch(f"runs:/{run_id}/net"), fetch(run_id=run_id, artifact_path="net"),
+               client.download_artifacts(run_id, "net"))
+    assert all(Path(folder, "MLmodel").read_text() == "beside" for folder in fetched)
+    assert Path(client.download_artifacts(run_id, "net/MLmodel")).read_text() == "beside"
+    listed = (look(f"runs:/{run_id}/net"), look(run_id=run_id, artifact_path="net"),
+              client.list_artifacts(run_id, "net"))
+    assert [[file.path for file in files] for files in listed] == [["net/MLmodel"]] * 3
+    assert look(f"runs:/{run_id}") == look(run_id=run_id) == client.list_artifacts(run_id) == []
+    assert look(f"runs:/{run_id}/nothing") == client.list_artifacts(run_id, "net/nothing") == []
+    with pytest.raises(ArtifactNotFound):
+        fetch(f"runs:/{run_id}/net/nothing")
     millstream.log_text("own", "net/MLmodel", run_id)
     assert millstream.artifacts.load_text(f"runs:/{run_id}/net/MLmodel") == "own"
 

@@ -150,7 +150,9 @@ class ArtifactCalls(Calls):
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """The files and folders of a run directly under ``path``, paths relative to its root. Raises RunNotFound."""
-        return self._artifacts(run_id).list(_folder(path) or "")
+        from millstream.tracking.files import list_of_run
+
+        return list_of_run(run_id, _folder(path) or "", self._tracking_uri)
 
     def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
         """Fetch a file or folder of a run into the folder ``dst_path``, which is made; returns where it is.
