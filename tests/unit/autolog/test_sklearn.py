@@ -143,6 +143,15 @@ def test_pos_label_and_weights(runs: Runs) -> None:
     assert models_of(run) == {}
 
 
+def test_plots_of_a_classifier_without_probabilities(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+    millstream.sklearn.autolog(log_models=False, pos_label=0)
+    SVC().fit(Xb, yb)
+    [run] = runs()
+    assert artifacts(run) >= {"training_roc_curve.png", "training_precision_recall_curve.png"}
+    assert "training_roc_auc" not in run.data.metrics
+    assert told(caplog) == []
+
+
 def test_a_regressor(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     millstream.autolog()
     targets = np.c_[yd, yd**2]
@@ -152,8 +161,9 @@ def test_a_regressor(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     predicted = model.predict(pd.DataFrame(Xd, columns=list("abcdefghij")))
     expected = {
         f"training_{name}": getattr(sklearn.metrics, name)(targets, predicted, sample_weight=weights)
-        for name in ("mean_squared_error", "mean_absolute_error", "r2_score", "root_mean_squared_error")
+        for name in ("mean_squared_error", "mean_absolute_error", "r2_score")
     }
+    expected["training_root_mean_squared_error"] = expected["training_mean_squared_error"] ** 0.5
     expected["training_score"] = expected["training_r2_score"]
     assert run.data.metrics == pytest.approx(expected)
     assert {path for path in artifacts(run) if path.endswith(".png")} == set()

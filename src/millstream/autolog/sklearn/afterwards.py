@@ -32,7 +32,7 @@ class _Trained:
     run_id: str
     counts: dict[str, int] = field(default_factory=dict)
     data: dict[str, list[Callable[[], Any] | None]] = field(default_factory=dict)
-    calls: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def key_of(self, function: str, dataset: str) -> str:
@@ -110,7 +110,7 @@ def score(call: Call) -> Generator[None, Any, None]:
     data, frame = _first(call), _caller()
     dataset = trained.name_of(_variable(data, frame) or UNKNOWN, data)
     name = type(call.instance).__name__
-    _log(call, trained, model_id, f"{name}_score", dataset, value, _shown(f"{name}.score", call, frame))
+    log(call, trained, model_id, f"{name}_score", dataset, value, _shown(f"{name}.score", call, frame))
 
 
 def metric(call: Call) -> Generator[None, Any, None]:
@@ -118,13 +118,14 @@ def metric(call: Call) -> Generator[None, Any, None]:
     value = yield
     if not _predictions or not call.settings.log_post_training_metrics:
         return
-    made = _prediction_in([*call.args, *call.kwargs.values()])
+    made = prediction_in([*call.args, *call.kwargs.values()])
     if made is not None:
         name = call.original.__name__
-        _log(call, made.trained, made.model_id, name, made.dataset, value, _shown(name, call, _caller()))
+        log(call, made.trained, made.model_id, name, made.dataset, value, _shown(name, call, _caller()))
 
 
-def _prediction_in(arguments: Iterable[Any]) -> _Prediction | None:
+def prediction_in(arguments: Iterable[Any]) -> _Prediction | None:
+    """The first of the arguments that is a prediction of an autologged model."""
     for argument in arguments:
         found = _predictions.get(id(argument))
         if found is not None and found.result() is argument:
@@ -139,7 +140,7 @@ def _log(
         return
     with trained.lock:
         key = trained.key_of(function, dataset)
-        trained.calls[key] = shown
+        trained.calls[key] = how
         with call.safely(f"the metric {key}"):
             keeper = recorder.of(trained.uri, trained.run_id)
             keeper.log_metrics({key: value}, 0, None, model_id=model_id, directly=not keeper.buffered)

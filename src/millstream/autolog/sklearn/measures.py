@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,13 @@ class Seen:
     def probabilities(self) -> Any:
         """The probability of each class, None of an estimator that gives none."""
         return self.estimator.predict_proba(self.X) if hasattr(self.estimator, "predict_proba") else None
+
+    @functools.cached_property
+    def certainties(self) -> Any:
+        """For two classes, one number a sample that is the higher the surer the second is; None without any."""
+        if _is_matrix(self.probabilities):
+            return self.probabilities[:, 1]
+        return self.estimator.decision_function(self.X) if hasattr(self.estimator, "decision_function") else None
 
     @property
     def classes(self) -> Any:
@@ -89,12 +97,8 @@ class Seen:
         return getattr(metrics, name)(self.y, self.predicted, sample_weight=self.weights, zero_division=0, **how)
 
     def _root_mean_squared_error(self) -> Any:
-        """The root of the squared error, averaged over the targets as scikit-learn does: root first."""
-        import numpy
-        from sklearn import metrics
-
-        each = metrics.mean_squared_error(self.y, self.predicted, sample_weight=self.weights, multioutput="raw_values")
-        return numpy.sqrt(each).mean()
+        """The root of the mean squared error, of several targets taken together, as MLflow has it."""
+        return math.sqrt(self._simple("mean_squared_error"))
 
     def _log_loss(self) -> Any:
         from sklearn import metrics
@@ -112,7 +116,8 @@ class Seen:
             return metrics.roc_auc_score(
                 self.y, self.probabilities[:, 1], average="weighted", sample_weight=self.weights
             )
-        # Between each two classes; scikit-learn weighs no samples there.
+        if self.weights is not None:  # scikit-learn weighs no samples between pairs of classes
+            return None
         return metrics.roc_auc_score(self.y, self.probabilities, average="weighted", multi_class="ovo")
 
     def _score(self) -> Any:

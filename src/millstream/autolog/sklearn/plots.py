@@ -24,7 +24,9 @@ def log(training: Training, seen: Seen) -> None:
         drawn = confusion_matrix(seen)
         if drawn is not None:
             training.log_bytes(drawn, "training_confusion_matrix.png")
-    if seen.classes is None or len(seen.classes) != 2 or getattr(seen.probabilities, "ndim", None) != 2:
+    if getattr(seen.predicted, "ndim", 1) != 1 or seen.classes is None or len(seen.classes) != 2:
+        return
+    if seen.certainties is None:
         return
     with training.safely("training_roc_curve.png"):
         training.log_bytes(roc_curve(seen), "training_roc_curve.png")
@@ -82,9 +84,10 @@ def precision_recall_curve(seen: Seen) -> bytes:
 
 
 def _scores(seen: Seen) -> tuple[Any, Any]:
-    """The positive class, and its probabilities."""
-    positive = seen.classes[1] if seen.pos_label is None else seen.pos_label
-    return positive, seen.probabilities[:, list(seen.classes).index(positive)]
+    """The positive class, and how sure the estimator is of it."""
+    if seen.pos_label is None or seen.pos_label == seen.classes[1]:
+        return seen.classes[1], seen.certainties
+    return seen.classes[0], -seen.certainties
 
 
 def _thinned(xs: Any, ys: Any) -> tuple[Any, Any]:
