@@ -236,7 +236,7 @@ def test_both_read_the_same_from_type_hints(foreign: Foreign) -> None:
         from mlflow.types.type_hints import _infer_schema_from_list_type_hint
 
         fields = {"a": (int, ...), "b": (typing.Optional[str], None), "c": (list[float], [])}
-        Point = pydantic.create_model("Point", **fields)
+        Point = pydantic.create_model("Point", __module__="points", **fields)
 
         def read(hint):
             try:
