@@ -133,9 +133,10 @@ def prediction_in(arguments: Iterable[Any]) -> _Prediction | None:
     return None
 
 
-def _log(
-    call: Call, trained: _Trained, model_id: str | None, function: str, dataset: str, value: Any, shown: str
+def log(
+    call: Call, trained: _Trained, model_id: str | None, function: str, dataset: str, value: Any, how: Any
 ) -> None:
+    """Log what a function measured, and into ``metric_info.json`` how it was called."""
     if not _is_number(value):
         return
     with trained.lock:
