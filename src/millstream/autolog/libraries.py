@@ -120,6 +120,8 @@ _TABLE: list[tuple[str, str, str]] = [
     ("statsmodels", "statsmodels", "statsmodels"),
     ("keras", "keras", "keras"),
     ("tensorflow", "keras", "tensorflow"),
+    ("spark", "pyspark.sql", "spark"),
+    ("pyspark.ml", "pyspark.ml", "pyspark"),
 ]
 LIBRARIES: dict[str, Library] = {
     name: Library(name, hook, f"millstream.autolog.{module}") for name, hook, module in _TABLE
