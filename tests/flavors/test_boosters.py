@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,3 +164,32 @@ def test_only_a_pickle_of_mlflow_needs_leave(
     np.testing.assert_array_equal(millstream.lightgbm.load_model(str(tmp_path / "skops")).predict(X), model.predict(X))
     with pytest.raises(UntrustedModel, match=r"model\.pkl"):
         millstream.lightgbm.load_model(str(tmp_path / "cloudpickle"))
+
+
+# Neither MLflow nor this environment.
+
+
+PREDICT_ELSEWHERE = """
+import pickle, sys
+import millstream.pyfunc, pandas
+
+folder, given, result = sys.argv[1:]
+data = pandas.DataFrame(pickle.load(open(given, "rb")))
+pickle.dump(millstream.pyfunc.load_model(folder).predict(data), open(result, "wb"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["xgboost booster", "lightgbm classifier"])
+def test_its_own_requirements_are_all_that_a_model_needs(
+    name: str, models: dict[str, Any], tmp_path: Path, environment_of: Callable[[Path], Path]
+) -> None:
+    folder, given, result = tmp_path / "model", tmp_path / "data.pickle", tmp_path / "result.pickle"
+    DOORS[name.split()[0]].save_model(models[name], str(folder))
+    given.write_bytes(pickle.dumps(X.to_dict("list")))  # a frame of ours may need pyarrow
+    subprocess.run(
+        [environment_of(folder), "-c", PREDICT_ELSEWHERE, folder, given, result], cwd=tmp_path, check=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+    elsewhere = pickle.loads(result.read_bytes())  # noqa: S301 - written by the lines above
+    np.testing.assert_array_equal(elsewhere, expected(models[name]))
