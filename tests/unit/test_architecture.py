@@ -40,6 +40,7 @@ ORDER = [
     "registry",
     "projects",
     "inference",
+    "web",
     "serving",
     "server",
     "deploy",

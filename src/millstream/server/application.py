@@ -31,7 +31,6 @@ from millstream.operations.codec import decode_request, encode_answer
 from millstream.server.artifacts import ARTIFACT_OPERATIONS, PROPOSING_OPERATIONS, Artifacts
 from millstream.server.config import ServerConfig
 from millstream.server.execution import Execution, ServedStore
-from millstream.server.gate import Gate
 from millstream.server.logs import log_refused, log_request, log_unexpected
 from millstream.server.messages import (
     JSON,
@@ -60,6 +59,7 @@ from millstream.server.routes import (
 )
 from millstream.server.sources import check_source
 from millstream.server.sweep import Sweeper
+from millstream.web.gate import Gate
 
 _ALIASES: dict[str, type[Operation[Any]]] = {
     # A spelling that MLflow's servers have by mistake and some clients by imitation.

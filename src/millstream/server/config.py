@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from millstream import settings
 from millstream.errors import InvalidValue
+from millstream.web.gate import is_loopback
 
 PROXIED_ROOT = "mlflow-artifacts:/"
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -123,16 +123,6 @@ class ServerConfig:
         """The folders of this machine below which artifacts may be kept."""
         named = (self.destination, self.artifact_root, self.backend_store_uri)
         return tuple(dict.fromkeys(path for uri in named if (path := local_folder(uri)) is not None))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host``, a name or an address, can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def local_folder(uri: str) -> Path | None:

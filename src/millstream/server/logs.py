@@ -6,14 +6,10 @@ Requests that went well are not logged unless asked for: figures of them are at 
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
-import time
-import traceback
 from typing import TYPE_CHECKING, Any
 
-from millstream import settings
+from millstream.web import lines
 
 if TYPE_CHECKING:
     from millstream.server.messages import Request
@@ -21,40 +17,9 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("millstream.server")
 
 
-class Lines(logging.Formatter):
-    """One line an event; a traceback, if there is one, follows it indented."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        facts = " ".join(f"{name}={_quoted(value)}" for name, value in _facts(record).items())
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        line = f"{stamp}.{int(record.msecs):03d}Z {record.levelname.lower():<7} {record.getMessage()}"
-        line = f"{line} {facts}" if facts else line
-        if record.exc_info and record.exc_info[1] is not None:
-            line += "\n" + "".join(f"    {text}\n" for text in _trace(record).splitlines()).rstrip("\n")
-        return line
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object an event."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        made: dict[str, Any] = {
-            "time": record.created, "level": record.levelname.lower(), "logger": record.name,
-            "event": record.getMessage(), **_facts(record),
-        }
-        if record.exc_info and record.exc_info[1] is not None:
-            made["traceback"] = _trace(record)
-        return json.dumps(made, default=str, ensure_ascii=False)
-
-
 def configure(*, debug: bool = False) -> None:
     """Send the log of this process to stderr, ours and that of the libraries below."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if settings.LOG_FORMAT.get() == "json" else Lines())
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.WARNING)
-    LOGGER.setLevel(logging.DEBUG if debug else settings.LOGGING_LEVEL.get().upper())
+    lines.configure(LOGGER, debug=debug)
 
 
 def log_request(request: Request, status: int, seconds: float) -> None:
@@ -74,19 +39,3 @@ def log_unexpected(request: Request, error: BaseException) -> None:
 
 def _of(request: Request) -> dict[str, Any]:
     return {"request": request.id.decode(), "method": request.method, "path": request.path}
-
-
-def _facts(record: logging.LogRecord) -> dict[str, Any]:
-    facts: dict[str, Any] = getattr(record, "facts", {})
-    return facts
-
-
-def _quoted(value: object) -> str:
-    text = str(value)
-    # A client chooses its path: what it writes stays inside one value of one line.
-    return text if text.isascii() and text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
-
-
-def _trace(record: logging.LogRecord) -> str:
-    assert record.exc_info is not None
-    return "".join(traceback.format_exception(*record.exc_info)).rstrip()

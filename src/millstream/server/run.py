@@ -31,8 +31,8 @@ from millstream.server import logs
 from millstream.server.application import Application
 from millstream.server.config import ServerConfig
 from millstream.server.execution import NoStore, ServedStore
-from millstream.server.protocol import LimitedProtocol, close_idle_heads
 from millstream.stores import open_store
+from millstream.web.protocol import LimitedProtocol, close_idle_heads
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 75

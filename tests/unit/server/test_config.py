@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from millstream.errors import InvalidValue
-from millstream.server.config import ServerConfig, is_loopback, local_folder
+from millstream.server.config import ServerConfig, local_folder
+from millstream.web.gate import is_loopback
 
 
 @pytest.mark.parametrize(

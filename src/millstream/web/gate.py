@@ -16,11 +16,20 @@ import re
 from collections.abc import Iterable
 
 from millstream.errors import BadRequest, InvalidValue, PermissionDenied
-from millstream.server.config import is_loopback
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::(?P<port>[0-9]{1,5}))?")
 _NETWORK = ipaddress.IPv4Network | ipaddress.IPv6Network
 _REMEMBERED = 256
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host``, a name or an address, can only mean this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Gate:

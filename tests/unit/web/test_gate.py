@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from millstream.errors import BadRequest, InvalidValue, PermissionDenied
-from millstream.server.gate import Gate
+from millstream.web.gate import Gate
 
 
 def passes(gate: Gate, host: str, local: str | None = "127.0.0.1") -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from millstream.server.protocol import HEAD_BYTES, HEAD_SECONDS, LimitedProtocol, close_idle_heads
+from millstream.web.protocol import HEAD_BYTES, HEAD_SECONDS, LimitedProtocol, close_idle_heads
 
 Try = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Any], Awaitable[None]]
 

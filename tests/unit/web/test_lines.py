@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from millstream.server.logs import JsonLines, Lines
+from millstream.web.lines import JsonLines, Lines
 
 
 def record(message: str = "answered", error: BaseException | None = None, **facts: Any) -> logging.LogRecord:
