@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 import millstream
 from millstream import pyfunc
+from millstream.environments.interpreters import uv
 from millstream.errors import AlreadyExists, BadModel, InvalidValue, NotSupported
 from millstream.models import Model, ModelSignature, infer_signature
 from tests.isolation import isolated
@@ -223,6 +225,30 @@ def test_modules_of_the_project_go_along(tmp_path: Path, monkeypatch: pytest.Mon
     sys.modules.pop("own_rules")
     (tmp_path / "own_rules.py").unlink()
     assert pyfunc.load_model(str(tmp_path / "model")).predict(1) == 2
+
+
+def test_the_pins_of_a_locked_project(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "mine"\nversion = "0"\nrequires-python = ">=3.10"\ndependencies = []\n'
+        '[dependency-groups]\nmore = []\n'
+    )
+    with pytest.raises(InvalidValue, match=r"no uv\.lock"):
+        pyfunc.save_model(tmp_path / "model", python_model=lambda x: x, uv_project_path=project)
+    subprocess.run([uv(), "lock", "--quiet", "--offline", "--project", str(project)], check=True)
+    pyfunc.save_model(tmp_path / "model", python_model=lambda x: x, uv_project_path=project, uv_groups=["more"])
+    assert (tmp_path / "model" / "uv.lock").read_text() == (project / "uv.lock").read_text()
+    lines = (tmp_path / "model" / "requirements.txt").read_text().splitlines()
+    assert [line.partition("==")[0] for line in lines] == ["cloudpickle"]
+    with pytest.raises(InvalidValue, match="uv cannot read the lock"):
+        pyfunc.save_model(tmp_path / "other", python_model=lambda x: x, uv_project_path=project, uv_extras=["none"])
+
+
+def test_what_platforms_know_is_kept(tmp_path: Path) -> None:
+    resources = {"api_version": "1", "databricks": {"uc_connection": [{"name": "c"}]}}
+    pyfunc.save_model(tmp_path / "model", python_model=lambda x: x, resources=resources)
+    assert Model.load(tmp_path / "model").others["resources"] == resources
 
 
 def test_what_is_no_model(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def load_model(
         impl = _python_model(folder, block, configured)
     else:
         impl = _library_model(folder, block, loader, configured)
-    return PyFuncModel(model, impl, folder, configured)
+    return PyFuncModel(model, impl, model_config=configured)
 
 
 def _warn_of_mismatches(folder: Path, references: object) -> None:

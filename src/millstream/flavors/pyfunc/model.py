@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from millstream.errors import NotSupported
@@ -22,15 +21,14 @@ class PyFuncModel:
     """
 
     def __init__(
-        self, model_meta: Model, model_impl: Any, folder: Path | None = None,
-        model_config: dict[str, Any] | None = None,
+        self, model_meta: Model, model_impl: Any, predict_fn: str = "predict",
+        predict_stream_fn: str = "predict_stream", model_config: dict[str, Any] | None = None,
     ) -> None:
-        if not hasattr(model_impl, "predict"):
-            raise NotSupported(f"a {type(model_impl).__name__} has no predict()",
+        if not hasattr(model_impl, predict_fn):
+            raise NotSupported(f"a {type(model_impl).__name__} has no {predict_fn}()",
                                hint="the loader module's _load_pyfunc() returns an object with predict(data)")
         self._model_meta = model_meta
         self._model_impl = model_impl
-        self._folder = folder
         self._model_config = model_config
         signature = model_meta.signature
         self._enforce: Callable[[Any], Any] | None = None
@@ -41,7 +39,8 @@ class PyFuncModel:
                 self._enforce = Enforcer(signature.inputs)
                 if signature.type_hint_from_example:
                     self._enforce = hints.in_form_of(self.input_example, self._enforce)
-        self._predict = _with_params(model_impl.predict)
+        self._predict = _with_params(getattr(model_impl, predict_fn))
+        self._stream = getattr(model_impl, predict_stream_fn, None)
 
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
         """The predictions for ``data``. Raises SchemaMismatch when it is not what the model takes."""
@@ -50,11 +49,10 @@ class PyFuncModel:
 
     def predict_stream(self, data: Any, params: dict[str, Any] | None = None) -> Iterator[Any]:
         """The parts of the prediction for ``data``, as the model gives them. Raises NotSupported if it does not."""
-        stream = getattr(self._model_impl, "predict_stream", None)
-        if stream is None:
+        if self._stream is None:
             raise NotSupported("this model does not stream", hint="use predict()")
         data, params = self._checked(data, params)
-        parts: Iterator[Any] = _with_params(stream)(data, params)
+        parts: Iterator[Any] = _with_params(self._stream)(data, params)
         return parts
 
     def _checked(self, data: Any, params: dict[str, Any] | None) -> tuple[Any, dict[str, Any] | None]:

@@ -16,7 +16,7 @@ from millstream.flavors.contract import Flavor, LogOptions, SaveOptions, Written
 from millstream.flavors.pyfunc.loading import PYTHON_MODEL_LOADER, SCRIPT_LOADER, read_config
 from millstream.flavors.pyfunc.python_model import Calling, FunctionModel, PythonModelContext, streams
 from millstream.flavors.pyfunc.scripts import run
-from millstream.models import code, hints, pickles, requirements
+from millstream.models import code, hints, pickles, requirements, uv_project
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def save_model(
     code_paths: Iterable[str] | None = None, infer_code_paths: bool = False,
     conda_env: Mapping[str, Any] | str | None = None, mlflow_model: Model | None = None, python_model: Any = None,
     artifacts: Mapping[str, str] | None = None, model_config: Mapping[str, Any] | str | None = None,
-    streamable: bool | None = None, **options: Unpack[SaveOptions],
+    streamable: bool | None = None, resources: Any = None, auth_policy: Any = None,
+    uv_project_path: str | os.PathLike[str] | None = None, uv_groups: list[str] | None = None,
+    uv_extras: list[str] | None = None, **options: Unpack[SaveOptions],
 ) -> None:
     """Save Python code as the model in the folder ``path``.
 
@@ -42,6 +44,10 @@ def save_model(
     ``artifacts`` maps names to addresses of files that it finds in its context. Instead, ``loader_module`` names a
     module whose ``_load_pyfunc(path)`` loads the files of ``data_path``. ``code_paths`` go along and are imported from
     the model; with ``infer_code_paths`` the modules of the working directory that it uses go along by themselves.
+
+    ``uv_project_path`` names a project that uv has locked: what it pins, with these ``uv_groups`` and ``uv_extras``, is
+    what the model needs, beside cloudpickle. ``resources`` and ``auth_policy`` are kept in MLmodel as they are, for
+    platforms that know them.
     """
     if (python_model is None) == (loader_module is None):
         raise InvalidValue("a python function is either a python_model or a loader_module",
@@ -58,6 +64,15 @@ def save_model(
         flavor = Flavor(PYTHON_FUNCTION, PYTHON_MODEL_LOADER, ("cloudpickle",))
         write = functools.partial(_write_pickle, python_model, artifacts, model_config, streamable)
         options = _with_hints(python_model, options)
+    if uv_project_path is not None:
+        pins = uv_project.requirements_of(uv_project_path, uv_groups, uv_extras)
+        if options.get("pip_requirements") is None and conda_env is None:
+            options = {**options, "pip_requirements": [*flavor.default_requirements(), *pins]}
+        write = functools.partial(_with_project, uv_project_path, write)
+    if resources is not None or auth_policy is not None:
+        mlflow_model = mlflow_model if mlflow_model is not None else Model()
+        kept = {"resources": _as_written(resources), "auth_policy": _as_written(auth_policy)}
+        mlflow_model.others.update({key: value for key, value in kept.items() if value is not None})
     if infer_code_paths:
         made_of = python_model if not isinstance(python_model, (str, os.PathLike)) else made
         code_paths = [*(code_paths or ()), *code.infer_code_paths(_modules_used(made_of, loader_module))]
@@ -70,13 +85,16 @@ def log_model(
     data_path: str | os.PathLike[str] | None = None, code_paths: Iterable[str] | None = None,
     infer_code_paths: bool = False, conda_env: Mapping[str, Any] | str | None = None, python_model: Any = None,
     artifacts: Mapping[str, str] | None = None, model_config: Mapping[str, Any] | str | None = None,
-    streamable: bool | None = None, **options: Unpack[LogOptions],
+    streamable: bool | None = None, resources: Any = None, auth_policy: Any = None,
+    uv_project_path: str | os.PathLike[str] | None = None, uv_groups: list[str] | None = None,
+    uv_extras: list[str] | None = None, **options: Unpack[LogOptions],
 ) -> ModelInfo:
     """Save Python code as a model, see :func:`save_model`, and log it."""
     save = functools.partial(
         save_model, loader_module=loader_module, data_path=data_path, code_paths=code_paths,
         infer_code_paths=infer_code_paths, conda_env=conda_env, python_model=python_model, artifacts=artifacts,
-        model_config=model_config, streamable=streamable,
+        model_config=model_config, streamable=streamable, resources=resources, auth_policy=auth_policy,
+        uv_project_path=uv_project_path, uv_groups=uv_groups, uv_extras=uv_extras,
     )
     return logging.log(save, artifact_path, **options)
 
@@ -93,6 +111,24 @@ def add_to_model(
     named = {"data": data, "code": code, "env": env or None, "config": dict(model_config) if model_config else None}
     return model.add_flavor(PYTHON_FUNCTION, loader_module=loader_module, python_version=platform.python_version(),
                             **{key: value for key, value in named.items() if value is not None}, **block)
+
+
+def _with_project(project: str | os.PathLike[str], write: Callable[[Path], Written], folder: Path) -> Written:
+    uv_project.take_along(project, folder)
+    return write(folder)
+
+
+def _as_written(given: Any) -> Any:
+    """What MLmodel holds of resources or a policy: their dictionaries; a file is read."""
+    if given is None or isinstance(given, dict):
+        return given
+    if isinstance(given, (str, os.PathLike)):
+        return read_config(given)
+    if isinstance(given, (list, tuple)):
+        return [_as_written(one) for one in given]
+    if not hasattr(given, "to_dict"):
+        raise InvalidValue(f"a {type(given).__name__} is no description", hint="give a dictionary, or a YAML file")
+    return given.to_dict()
 
 
 def _write_data(data_path: str | os.PathLike[str] | None, loader_module: str, folder: Path) -> Written:

@@ -35,7 +35,8 @@ def run(script: Path, model_config: dict[str, Any] | None) -> Any:
     """Run a script and return the model that it set. Raises BadModel when it sets none, and what it raises."""
     _set.model = None
     if not script.is_file():
-        raise BadModel(f"there is no script {script}", hint="python_model is a model, a function, or the path of a file")
+        raise BadModel(f"there is no script {script}",
+                       hint="python_model is a model, a function, or the path of a script")
     spec = importlib.util.spec_from_file_location(f"millstream_model_code_{uuid.uuid4().hex}", script)
     if spec is None or spec.loader is None:
         raise BadModel(f"{script} is no Python file", hint="a model from code is a file whose name ends in .py")
