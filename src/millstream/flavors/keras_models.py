@@ -151,7 +151,7 @@ def read(file: Path, custom_objects: Mapping[str, Any] | None = None, **options:
             else:
                 raise BadModel(
                     f"Keras does not read {file}: {_first(error)}",
-                    hint="give classes and functions of your own with custom_objects={name: class}",
+                    hint="give classes of your own, whose __init__ takes **kwargs, with custom_objects={name: class}",
                 ) from error
 
 

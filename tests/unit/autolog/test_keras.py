@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -310,3 +314,36 @@ def test_the_callback_logs_to_a_model() -> None:
         model.fit(X, Y, verbose=0, callbacks=[millstream.keras.MlflowCallback(model_id=made.model_id)])
     logged = millstream.MlflowClient().get_logged_model(made.model_id)
     assert {one.key for one in logged.metrics or ()} == {"loss", "accuracy"}
+
+
+@pytest.mark.slow
+def test_whatever_keras_computes_with(tmp_path: Path, runs: Runs) -> None:
+    """In a process of its own, where Keras is imported after autologging is on, and computes with torch."""
+    program = """
+        import sys
+        import millstream
+        import millstream.pyfunc
+
+        millstream.set_tracking_uri(sys.argv[1])
+        millstream.autolog()
+        assert "keras" not in sys.modules
+        import keras
+        import torch
+
+        assert keras.backend.backend() == "torch"
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        model.compile("sgd", "mse")
+        data = torch.ones(20, 4)
+        model.fit(data, data[:, :3], verbose=0)
+        uri = millstream.last_logged_model().model_uri
+        assert millstream.pyfunc.load_model(uri).predict(data.numpy()).shape == (20, 3)
+    """
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "runs")], check=True,
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+    )
+    [run] = runs()
+    assert run.data.tags["mlflow.autologging"] == "keras"
+    assert "loss" in run.data.metrics and len(run.inputs.dataset_inputs) == 1
+    logged = millstream.models.get_model_info(model_of(run).model_uri)
+    assert logged.flavors["keras"]["keras_backend"] == "torch"
