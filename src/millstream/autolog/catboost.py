@@ -64,11 +64,16 @@ def install(patches: Patches) -> None:
 
 def _fit(training: Training) -> Generator[None, Any, None]:
     model = training.instance
+    asked = {**model.get_params(), **_arguments(training)}
+    training.log_params(asked)
     datasets = _datasets(training)
     training.begin_model()
     yield
-    with training.safely("the parameters"):
-        training.log_params(_params(training, model))
+    with training.safely("the parameters that CatBoost has chosen"):
+        chosen = {**model.get_all_params(), **model.get_params()}
+        training.log_params({
+            name: value for name, value in chosen.items() if name not in asked and not isinstance(value, dict)
+        })
     with training.safely("the metrics of the rounds"):
         _log_rounds(training, model, datasets)
     with training.safely("the importance of the features"):
@@ -79,13 +84,11 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     afterwards.remember(training, model)
 
 
-def _params(training: Training, model: Any) -> dict[str, Any]:
-    """What CatBoost has trained with, and over it what the program has asked for."""
-    chosen = {name: value for name, value in model.get_all_params().items() if not isinstance(value, dict)}
-    asked = {
+def _arguments(training: Training) -> dict[str, Any]:
+    """The arguments of fit() that are parameters of the training, those that were given."""
+    return {
         name: value for name, value in training.arguments.items() if name not in _NO_PARAMS and value is not None
     }
-    return {**chosen, **model.get_params(), **asked}
 
 
 def _log_rounds(training: Training, model: Any, datasets: dict[str, Dataset | None]) -> None:

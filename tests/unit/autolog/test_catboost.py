@@ -138,7 +138,7 @@ def test_what_training_raises_is_raised(runs: Runs) -> None:
     with pytest.raises(catboost.CatBoostError):
         catboost.CatBoostRegressor(iterations=2, **SMALL).fit(Xd, yd[:3])
     [run] = runs()
-    assert run.info.status == "FAILED"
+    assert run.info.status == "FAILED" and run.data.params["iterations"] == "2"
     [model] = millstream.search_logged_models([run.info.experiment_id], output_format="list")
     assert str(model.status) == "FAILED"
 
