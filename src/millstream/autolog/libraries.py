@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from millstream.autolog import hooks
 from millstream.autolog.patching import Patches
-from millstream.autolog.safety import shown_warnings
+from millstream.autolog.safety import show_our_warnings
 
 logger = logging.getLogger("millstream")
 
@@ -77,7 +77,7 @@ class Library:
             self.patches.undo()
             self._is_patched = False
             if all(library.is_off for library in LIBRARIES.values()):
-                shown_warnings.end()
+                show_our_warnings()
 
     def _wait(self) -> None:
         if self.is_off:

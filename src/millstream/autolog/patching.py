@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from millstream.autolog import hooks
 from millstream.autolog.inside import inside, is_inside
-from millstream.autolog.safety import Safely, shown_warnings
+from millstream.autolog.safety import Safely, hide_our_warnings
 from millstream.tracking.active import status_after
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _wrapper(function: Callable[..., Any], original: Callable[..., Any], patch: 
 def _accompanied(
     patch: _Patch, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    shown_warnings.begin()
+    hide_our_warnings()
     call = patch.kind(patch.library, patch.name, original, args, dict(kwargs))
     body = None
     begun = False
@@ -264,10 +264,6 @@ class _Descriptor:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         found = self._raw.__get__(instance, owner)  # raises where the method is not there
         return found if instance is None else types.MethodType(self._wrapper, instance)
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        if hasattr(self._raw, "__set_name__"):
-            self._raw.__set_name__(owner, name)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -63,35 +62,29 @@ class Safely:
 _ours: set[int] = set()
 
 
-class _Shown:
-    """Keeps warnings that arise in our part from being shown as if the training had caused them.
+_BEFORE = "_shown_before_millstream"
+
+
+def hide_our_warnings() -> None:
+    """Keep warnings that arise in our part from being shown as if the training had caused them.
 
     ``warnings.catch_warnings`` would not do: it changes the filters of all threads, and two that leave it in another
     order than they entered it leave them changed for good.
     """
+    before = warnings.showwarning
+    if hasattr(before, _BEFORE):
+        return
 
-    def __init__(self) -> None:
-        self.before: Callable[..., Any] | None = None
-        self.mine: Callable[..., Any] | None = None
+    def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+        if threading.get_ident() in _ours:
+            logger.debug("a warning while autologging: %s: %s", category.__name__, message)
+        else:
+            before(message, category, filename, lineno, file, line)
 
-    def begin(self) -> None:
-        if self.mine is not None and warnings.showwarning is self.mine:
-            return
-        before = warnings.showwarning  # another than at the last time, where a catch_warnings() has ended since
-
-        def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-            if threading.get_ident() in _ours:
-                logger.debug("a warning while autologging: %s: %s", category.__name__, message)
-            else:
-                before(message, category, filename, lineno, file, line)
-
-        self.before, self.mine = before, show
-        warnings.showwarning = show
-
-    def end(self) -> None:
-        if self.before is not None and warnings.showwarning is self.mine:
-            warnings.showwarning = self.before
-        self.before = self.mine = None
+    setattr(show, _BEFORE, before)
+    warnings.showwarning = show
 
 
-shown_warnings = _Shown()
+def show_our_warnings() -> None:
+    """Let warnings be shown as before."""
+    warnings.showwarning = getattr(warnings.showwarning, _BEFORE, warnings.showwarning)

@@ -10,12 +10,14 @@ import threading
 import warnings
 from collections.abc import Callable, Generator
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
 
 import millstream
+import millstream.sklearn
 from millstream.autolog import LIBRARIES, Training
 from millstream.autolog.libraries import Settings
 from millstream.entities import Run
@@ -313,6 +315,51 @@ def test_warnings_of_our_part_are_not_shown(boost: Boost) -> None:
         warnings.simplefilter("always")
         boost.module.train({}, callbacks=[lambda step: warnings.warn("of the library", UserWarning, stacklevel=1)])
     assert {str(warning.message) for warning in seen} == {"of the library"}
+
+
+def test_how_warnings_are_shown_is_restored(boost: Boost, tracking: Path) -> None:
+    shown: list[str] = []
+
+    def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+        shown.append(str(message))
+
+    def body(training: Training) -> Generator[None, Any, None]:
+        yield
+        warnings.warn("of ours", UserWarning, stacklevel=1)
+
+    boost.train = body
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        for _ in range(3):
+            boost.autolog()
+            boost.module.train({})
+            with warnings.catch_warnings(record=True):
+                boost.module.train({})
+            boost.module.train({})
+            boost.autolog(disable=True)
+            assert warnings.showwarning is show
+        warnings.warn("of the program", UserWarning, stacklevel=1)
+    assert shown == ["of the program"]
+
+
+@pytest.mark.parametrize(("autolog", "expected"), [
+    (millstream.autolog, {
+        "log_input_examples": False, "log_model_signatures": True, "log_models": True, "log_datasets": True,
+        "log_traces": True, "disable": False, "exclusive": False, "disable_for_unsupported_versions": False,
+        "silent": False, "extra_tags": None, "exclude_flavors": None,
+    }),
+    (millstream.sklearn.autolog, {
+        "log_input_examples": False, "log_model_signatures": True, "log_models": True, "log_datasets": True,
+        "disable": False, "exclusive": False, "disable_for_unsupported_versions": False, "silent": False,
+        "max_tuning_runs": 5, "log_post_training_metrics": True, "serialization_format": "cloudpickle",
+        "registered_model_name": None, "pos_label": None, "extra_tags": None,
+    }),
+], ids=["all", "sklearn"])
+def test_a_call_written_for_mlflow_fits(autolog: Callable[..., None], expected: dict[str, Any]) -> None:
+    found = inspect.signature(autolog).parameters
+    assert list(found) == list(expected)
+    assert {name: parameter.default for name, parameter in found.items()} == expected
 
 
 def _child(queue: Any, library: Any) -> None:
