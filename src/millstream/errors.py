@@ -11,6 +11,7 @@
     │   └── SchemaMismatch            data or parameters that are not what a model takes
     ├── BadRequest                    (BAD_REQUEST, 400)
     │   ├── TooSlow                   (BAD_REQUEST, 408)
+    │   ├── UnknownContentType        (BAD_REQUEST, 415)
     │   ├── ThresholdsNotMet          an evaluated model that is not good enough
     │   └── FunctionFailed            a metric or artifact function of the user that raised
     ├── NotFound                      (RESOURCE_DOES_NOT_EXIST, 404), also a LookupError
@@ -28,6 +29,7 @@
     ├── Unauthenticated               (UNAUTHENTICATED, 401)
     ├── PermissionDenied              (PERMISSION_DENIED, 403)
     │   └── UntrustedModel            a file that would run code when it is loaded, from a place that is not trusted
+    ├── NotInTime                     (DEADLINE_EXCEEDED, 504)
     ├── TooLarge                      (INVALID_PARAMETER_VALUE, 413)
     ├── TooManyRequests               (REQUEST_LIMIT_EXCEEDED, 429)
     ├── NotSupported                  (NOT_IMPLEMENTED, 501)
@@ -231,6 +233,12 @@ class TooSlow(BadRequest):
     status = 408
 
 
+class UnknownContentType(BadRequest):
+    """A body in a form, or in an encoding of text, that is not read here."""
+
+    status = 415
+
+
 class ThresholdsNotMet(BadRequest):
     """A model whose evaluation misses thresholds; the message has a line for each."""
 
@@ -314,6 +322,12 @@ class PermissionDenied(MillstreamError):
 
 class UntrustedModel(PermissionDenied):
     """A file of a model that would run code when it is loaded, and comes from a place that is not trusted."""
+
+
+class NotInTime(MillstreamError):
+    """An answer that was not there when the deadline of its request passed."""
+
+    error_code = "DEADLINE_EXCEEDED"
 
 
 class TooLarge(MillstreamError):
