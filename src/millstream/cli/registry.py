@@ -98,6 +98,8 @@ def _facts(entity: RegisteredModel | ModelVersion) -> dict[str, Any]:
 def describe(name: str, version: str | None, as_json: bool, registry_uri: str | None) -> None:
     """Show a registered model with its versions, or one version."""
     from millstream.operations import GetModelVersion, GetRegisteredModel, SearchModelVersions
+    from millstream.search.text import to_text
+    from millstream.search.tree import Comparison, Field
 
     with _registry(registry_uri) as store:
         if version is not None:
@@ -108,10 +110,8 @@ def describe(name: str, version: str | None, as_json: bool, registry_uri: str | 
                 print(one)
             return
         model = store.execute(GetRegisteredModel(name)).registered_model
-        quoted = f'"{name}"' if "'" in name else f"'{name}'"
-        versions = store.execute(
-            SearchModelVersions(f"name = {quoted}", _PAGE, ["version_number DESC"])
-        ).model_versions
+        of_model = to_text(Comparison(Field("attribute", "name"), "=", name))
+        versions = store.execute(SearchModelVersions(of_model, _PAGE, ["version_number DESC"])).model_versions
     if as_json:
         show_json({**_facts(model), "versions": [_facts(one) for one in versions]})
         return

@@ -20,6 +20,7 @@ from millstream.operations import (
     DeleteRegisteredModel,
     DeleteRun,
     GetLoggedModel,
+    GetModelVersionDownloadUri,
     Operation,
     PurgeGarbage,
     SearchModelVersions,
@@ -100,6 +101,16 @@ def test_files_below_a_long_root_are_kept_too(tmp_path: Path) -> None:
         with pytest.raises(InvalidState, match="version 1 of the registered model loan"):
             store.execute(PurgeGarbage(run_ids=[one.run_id]))
         assert store.execute(PurgeGarbage(run_ids=[two.run_id])).runs == 1
+
+
+def test_a_place_is_written_as_its_root_is(tmp_path: Path) -> None:
+    for root, path in ((tmp_path.as_uri(), "a%20b%23c"), (str(tmp_path), "a b#c")):
+        with open_store("sqlite:///:memory:", root) as store:
+            store.execute(CreateRegisteredModel("loan"))
+            run = store.execute(CreateRun("0")).run.info
+            store.execute(CreateModelVersion("loan", f"runs:/{run.run_id}/a b#c"))
+            place = store.execute(GetModelVersionDownloadUri("loan", "1")).artifact_uri
+            assert place == f"{run.artifact_uri}/{path}"
 
 
 @pytest.mark.parametrize("text", ["no json", '{"a": 1}', ""])

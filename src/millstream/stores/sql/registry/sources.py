@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Row, select
 
@@ -23,6 +23,7 @@ from millstream.stores.sql.schema import logged_models, runs
 from millstream.stores.sql.transaction import Transaction, under
 
 SOURCE_LENGTH = 2_048
+_PLAIN = ":@!$&'()*+,=~"
 _RUN = re.compile(r"runs:/+(?P<run>[^/]+)(?:/(?P<path>.*))?", re.DOTALL)
 _LOGGED = re.compile(r"models:/+(?P<model>m-[0-9a-f]{32})(?:/(?P<path>.*))?", re.DOTALL)
 _ALIASED = re.compile(r"models:/+(?P<name>[^/]+)@(?P<alias>[^/@]+)")
@@ -84,6 +85,11 @@ def _parts(path: str | None) -> list[str]:
     return parts
 
 
+def _below(root: str, parts: list[str]) -> str:
+    """The place of a path below a root; in an address of the kind ``file:`` it is written as such addresses are."""
+    return under(root, *((quote(part, safe=_PLAIN) for part in parts) if root.startswith("file:") else parts))
+
+
 def _of_run(
     transaction: Transaction, source: str, run_id: str, model_id: str | None, parts: list[str]
 ) -> Origin:
@@ -94,8 +100,8 @@ def _of_run(
     logged = _find_logged(transaction, logged_models.c.source_run_id == run_id, logged_models.c.name == parts[0]) \
         if parts else None
     if logged is not None and model_id in (None, logged.model_id):
-        return Origin(source, under(logged.artifact_uri, *parts[1:]), run_id, logged.model_id)
-    return Origin(source, under(run.artifact_uri, *parts), run_id, model_id)
+        return Origin(source, _below(logged.artifact_uri, parts[1:]), run_id, logged.model_id)
+    return Origin(source, _below(run.artifact_uri, parts), run_id, model_id)
 
 
 def _of_logged_model(
@@ -104,7 +110,7 @@ def _of_logged_model(
     found = _find_logged(transaction, logged_models.c.model_id == model_id)
     if found is None:
         return Origin(source, source, run_id, model_id)
-    return Origin(source, under(found.artifact_uri, *parts), run_id or found.source_run_id, model_id)
+    return Origin(source, _below(found.artifact_uri, parts), run_id or found.source_run_id, model_id)
 
 
 def _find_logged(transaction: Transaction, *conditions: Any) -> Row[Any, Any, Any] | None:
