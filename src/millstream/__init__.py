@@ -11,108 +11,6 @@ import importlib
 from millstream._aliases import ALIASES, install
 from millstream._version import VERSION as __version__
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # for editors and type checkers; at run time the table below says the same
-    from typing import Any
-
-    from millstream.autolog import autolog
-    from millstream.config import (
-        disable_system_metrics_logging,
-        enable_system_metrics_logging,
-        set_system_metrics_node_id,
-        set_system_metrics_samples_before_logging,
-        set_system_metrics_sampling_interval,
-    )
-    from millstream.errors import MillstreamError
-    from millstream.evaluation import evaluate, validate_evaluation_results
-    from millstream.exceptions import MlflowException
-    from millstream.registry import (
-        register_model,
-        search_model_versions,
-        search_registered_models,
-        set_model_version_tag,
-    )
-    from millstream.tracking.active import ActiveRun
-    from millstream.tracking.artifacts import (
-        delete_artifact,
-        flush_artifact_async_logging,
-        get_artifact_uri,
-        load_table,
-        log_artifact,
-        log_artifacts,
-        log_dict,
-        log_figure,
-        log_image,
-        log_stream,
-        log_table,
-        log_text,
-    )
-    from millstream.tracking.client import MlflowClient
-    from millstream.tracking.doctor import doctor, login
-    from millstream.tracking.experiments import (
-        create_experiment,
-        delete_experiment,
-        delete_experiment_tag,
-        get_experiment,
-        get_experiment_by_name,
-        restore_experiment,
-        search_experiments,
-        set_experiment,
-        set_experiment_tag,
-        set_experiment_tags,
-    )
-    from millstream.tracking.logging import (
-        delete_metric,
-        delete_tag,
-        flush_async_logging,
-        log_input,
-        log_inputs,
-        log_metric,
-        log_metrics,
-        log_outputs,
-        log_param,
-        log_params,
-        set_tag,
-        set_tags,
-    )
-    from millstream.tracking.media import Image
-    from millstream.tracking.models import (
-        ActiveModel,
-        clear_active_model,
-        create_external_model,
-        delete_logged_model_tag,
-        finalize_logged_model,
-        get_active_model_id,
-        get_logged_model,
-        initialize_logged_model,
-        last_logged_model,
-        log_model_params,
-        restore_logged_model,
-        search_logged_models,
-        set_active_model,
-        set_logged_model_tags,
-    )
-    from millstream.tracking.pending import RunOperations
-    from millstream.tracking.runs import (
-        active_run,
-        delete_run,
-        end_run,
-        get_parent_run,
-        get_run,
-        last_active_run,
-        move_runs,
-        restore_run,
-        start_run,
-    )
-    from millstream.tracking.search import search_runs
-    from millstream.tracking.stores import (
-        get_registry_uri,
-        get_tracking_uri,
-        is_tracking_uri_set,
-        set_registry_uri,
-        set_tracking_uri,
-    )
-
 _NAMES = {
     # Where things are kept
     "tracking.stores": "get_registry_uri get_tracking_uri is_tracking_uri_set set_registry_uri set_tracking_uri",
@@ -140,8 +38,8 @@ _NAMES = {
     # Logged models
     "tracking.models": """
         ActiveModel clear_active_model create_external_model delete_logged_model_tag finalize_logged_model
-        get_active_model_id get_logged_model initialize_logged_model last_logged_model log_model_params
-        restore_logged_model search_logged_models set_active_model set_logged_model_tags
+        get_active_model_id get_logged_model import_checkpoints initialize_logged_model last_logged_model
+        log_model_params restore_logged_model search_logged_models set_active_model set_logged_model_tags
     """,
     # Models
     "evaluation": "evaluate validate_evaluation_results",
@@ -167,28 +65,12 @@ _MODULES = frozenset({
     *(name for name in ALIASES if "." not in name),
 })
 
-__all__ = [
-    "ActiveModel", "ActiveRun", "Image", "MillstreamError", "MlflowClient", "MlflowException", "RunOperations",
-    "__version__", "active_run", "autolog", "clear_active_model", "create_experiment", "create_external_model",
-    "delete_artifact", "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_metric",
-    "delete_run", "delete_tag", "disable_system_metrics_logging", "doctor", "enable_system_metrics_logging", "end_run",
-    "evaluate", "finalize_logged_model", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
-    "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model", "get_parent_run",
-    "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model", "is_tracking_uri_set",
-    "last_active_run", "last_logged_model", "load_table", "log_artifact", "log_artifacts", "log_dict", "log_figure",
-    "log_image", "log_input", "log_inputs", "log_metric", "log_metrics", "log_model_params", "log_outputs", "log_param",
-    "log_params", "log_stream", "log_table", "log_text", "login", "move_runs", "register_model", "restore_experiment",
-    "restore_logged_model", "restore_run", "search_experiments", "search_logged_models", "search_model_versions",
-    "search_registered_models", "search_runs", "set_active_model", "set_experiment", "set_experiment_tag",
-    "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag", "set_registry_uri",
-    "set_system_metrics_node_id", "set_system_metrics_samples_before_logging", "set_system_metrics_sampling_interval",
-    "set_tag", "set_tags", "set_tracking_uri", "start_run", "validate_evaluation_results",
-]
+__all__ = ["__version__", "autolog", *_WHERE]  # pyright and mypy read __init__.pyi
 
 install()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     where = _WHERE.get(name)
     if where is not None:
         found = globals()[name] = getattr(importlib.import_module(where), name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from millstream import settings
 from millstream.entities import LoggedModel, LoggedModelStatus
-from millstream.errors import InvalidValue
+from millstream.errors import ArtifactNotFound, InvalidValue
 from millstream.tracking import context, stores
 from millstream.tracking.active import active_model_id, local
 from millstream.tracking.client import MlflowClient
@@ -52,6 +53,40 @@ def create_external_model(
     tags = {**(tags or {}), MLFLOW_MODEL_IS_EXTERNAL: "true"}
     made = initialize_logged_model(name, source_run_id, tags, params, model_type, experiment_id)
     return finalize_logged_model(made.model_id, LoggedModelStatus.READY)
+
+
+def import_checkpoints(
+    checkpoint_path: str, source_run_id: str | None = None, model_prefix: str | None = None,
+    overwrite_checkpoints: bool = False,
+) -> list[LoggedModel]:
+    """Create a logged model (READY) for each file and folder directly in ``checkpoint_path``, which stays where it is.
+
+    ``checkpoint_path`` is a local folder or an address. Each model is called as its checkpoint, after
+    ``model_prefix``, and has the tag ``original_artifact_path``; it belongs to ``source_run_id``, the active run unless
+    given. A model that the experiment has under the name is left and returned, or, with ``overwrite_checkpoints``,
+    replaced. Raises ArtifactNotFound for a folder with nothing in it.
+    """
+    from millstream.artifacts.uris import join_uri, scheme
+    from millstream.tracking.files import list_artifacts
+
+    place = os.path.abspath(checkpoint_path) if scheme(checkpoint_path) == "" else checkpoint_path
+    found = list_artifacts(place)
+    if not found:
+        raise ArtifactNotFound(f"there are no checkpoints in {checkpoint_path}", hint="name the folder that holds them")
+    client, run_id, experiment_id = _place(source_run_id, None)
+    models: list[LoggedModel] = []
+    for one in found:
+        file = os.path.basename(one.path.rstrip("/"))
+        name = f"{model_prefix or ''}{file}".replace(".", "_")  # no model's name has a dot
+        before = _latest(name, [experiment_id]) if "'" not in name else None
+        if before is not None and not overwrite_checkpoints:
+            models.append(before)
+            continue
+        if before is not None:
+            client.delete_logged_model(before.model_id)
+        tags = {"original_artifact_path": join_uri(place, file)}
+        models.append(create_external_model(name, run_id, tags, experiment_id=experiment_id))
+    return models
 
 
 def _place(source_run_id: str | None, experiment_id: str | None) -> tuple[MlflowClient, str | None, str]:
@@ -176,11 +211,11 @@ def set_active_model(*, name: str | None = None, model_id: str | None = None) ->
     return made
 
 
-def _latest(name: str) -> LoggedModel | None:
+def _latest(name: str, experiment_ids: list[str] | None = None) -> LoggedModel | None:
     if "'" in name:  # no model is called so; creating one will say why
         return None
     found = MlflowClient().search_logged_models(
-        [experiment_of_new_runs(stores.get_tracking_uri())], f"name = '{name}'", max_results=1,
+        experiment_ids or [experiment_of_new_runs(stores.get_tracking_uri())], f"name = '{name}'", max_results=1,
         order_by=[{"field_name": "creation_timestamp", "ascending": False}],
     )
     return found[0] if found else None

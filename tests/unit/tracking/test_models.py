@@ -9,7 +9,7 @@ import pytest
 
 import millstream
 from millstream.entities import LoggedModel
-from millstream.errors import InvalidValue, LoggedModelNotFound, NotFound
+from millstream.errors import ArtifactNotFound, InvalidValue, LoggedModelNotFound, NotFound
 from millstream.tracking.models import ActiveModel
 
 pytestmark = pytest.mark.usefixtures("tracking")
@@ -195,3 +195,25 @@ def test_files_of_a_model(tracking: Path) -> None:
     assert millstream.artifacts.load_text(f"models:/{made.model_id}/sub/two.txt") == "2"
     fetched = Path(millstream.artifacts.download_artifacts(f"models:/{made.model_id}", dst_path=str(tracking / "out")))
     assert (fetched / "sub" / "two.txt").read_text() == "2"
+
+
+def test_checkpoints_that_lie_somewhere_become_models(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    (folder / "epoch_1").mkdir(parents=True)
+    (folder / "epoch_1" / "weights.bin").write_text("1")
+    (folder / "last.ckpt").write_text("2")
+    with millstream.start_run() as run:
+        made = millstream.import_checkpoints(str(folder), model_prefix="net_")
+    assert [model.name for model in made] == ["net_epoch_1", "net_last_ckpt"]
+    assert {model.source_run_id for model in made} == {run.info.run_id}
+    assert {str(model.status) for model in made} == {"READY"}
+    assert [model.tags["original_artifact_path"] for model in made] == [
+        str(folder / "epoch_1"), str(folder / "last.ckpt")
+    ]
+    again = millstream.import_checkpoints(str(folder), run.info.run_id, "net_")
+    assert [model.model_id for model in again] == [model.model_id for model in made]
+    anew = millstream.import_checkpoints(str(folder), run.info.run_id, "net_", overwrite_checkpoints=True)
+    assert {model.model_id for model in anew}.isdisjoint(model.model_id for model in made)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ArtifactNotFound, match="no checkpoints"):
+        millstream.import_checkpoints(str(tmp_path / "empty"))
