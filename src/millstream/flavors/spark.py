@@ -253,12 +253,12 @@ def _is_vector(value: Any) -> bool:
 
 def _write(model: Any, target: Path, dfs_tmpdir: str | None) -> None:
     if dfs_tmpdir is None and _is_on_this_machine():
-        model.save(f"file://{target}")
+        model.save(f"file://{target.absolute()}")
         return
     with_scheme, files, paths = _resting_place(dfs_tmpdir)
     try:
         model.save(with_scheme)
-        files.copyToLocalFile(False, paths(with_scheme), paths(f"file://{target}"), False)
+        files.copyToLocalFile(False, paths(with_scheme), paths(f"file://{target.absolute()}"), False)
     finally:
         files.delete(paths(with_scheme), True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -307,23 +306,12 @@ def test_evaluators_of_other_distributions(tracking: Path, monkeypatch: pytest.M
     plugins.forget()
 
 
-@pytest.mark.spark
 @pytest.mark.slow
-def test_a_frame_of_spark(caplog: pytest.LogCaptureFixture) -> None:
-    from pyspark.sql import SparkSession
-
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    spark = (
-        SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
-    )
-    try:
-        frame = spark.createDataFrame([(1.0, 1.0), (2.0, 2.0), (4.0, 3.0)], "x double, y double")
-        returned = evaluate(identity, frame, targets="y", model_type="regressor")
-        assert returned.metrics["mean_absolute_error"] == pytest.approx(1 / 3)
-        many = spark.range(10_005).selectExpr("cast(id as double) x", "cast(id as double) y")
-        returned = evaluate(identity, many, targets="y", model_type="regressor")
-        assert returned.metrics["example_count"] == 10_000
-        assert "more than 10000 rows: the first 10000 are evaluated" in caplog.text
-    finally:
-        spark.stop()
+def test_a_frame_of_spark(spark: Any, caplog: pytest.LogCaptureFixture) -> None:
+    frame = spark.createDataFrame([(1.0, 1.0), (2.0, 2.0), (4.0, 3.0)], "x double, y double")
+    returned = evaluate(identity, frame, targets="y", model_type="regressor")
+    assert returned.metrics["mean_absolute_error"] == pytest.approx(1 / 3)
+    many = spark.range(10_005).selectExpr("cast(id as double) x", "cast(id as double) y")
+    returned = evaluate(identity, many, targets="y", model_type="regressor")
+    assert returned.metrics["example_count"] == 10_000
+    assert "more than 10000 rows: the first 10000 are evaluated" in caplog.text
