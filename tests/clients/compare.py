@@ -45,7 +45,7 @@ EXPLAINED: dict[tuple[str, str], str] = {
     },
     ("statistics, ours", "ARIMA metrics"): "MLflow's database store has no infinities; ours has",
     **{
-        ("networks, ours", f"{name} models"): "a model that metrics of epochs belong to has the parameters of its run too"
+        ("networks, ours", f"{name} models"): "a model that metrics of epochs belong to has its run's parameters too"
         for name in ("digits", "keras", "tensorflow")
     },
     **{
@@ -56,6 +56,9 @@ EXPLAINED: dict[tuple[str, str], str] = {
         ("networks, ours", f"{name} flavors"): "MLflow's Keras models bring no code of their own; ours may, and say so"
         for name in ("keras", "by hand")
     },
+    ("lightning, ours", "diabetes metrics"): "values of a step are one late in MLflow, and an early stop is at step 0",
+    ("lightning, ours", "diabetes params"): "MLflow also logs stopped_epoch=0, as it is before the training",
+    ("lightning, ours", "digits models"): "a model that metrics of epochs belong to has the parameters of its run too",
     ("networks, ours", "keras example"): "MLflow's Keras autologging loses the example when the signature is known",
 }
 

@@ -86,8 +86,9 @@ def _fit(training: Training) -> Generator[None, Any, None]:
         training.log_text(str(summary), "model_summary.txt")
     if stopping is not None and stopping.stopped_epoch:
         training.log_metrics({
-            "stopped_epoch": stopping.stopped_epoch,
+            "stopped_epoch": stopping.stopped_epoch, "wait_count": stopping.wait_count,
             "restored_epoch": stopping.stopped_epoch - max(1, stopping.patience),
+            "best_score": float(stopping.best_score),
         }, step=trainer.current_epoch)
     example = ours.example
 

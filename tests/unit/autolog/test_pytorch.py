@@ -97,6 +97,8 @@ def test_a_training_with_its_test(name: str, tmp_path: Path) -> None:
     assert [step for step, _ in history(run.info.run_id, "val_loss")] == [0, 1]
     assert found.data.metrics["stopped_epoch"] == stop.stopped_epoch == 1
     assert found.data.metrics["restored_epoch"] == 0
+    assert found.data.metrics["wait_count"] == 1
+    assert found.data.metrics["best_score"] == pytest.approx(float(stop.best_score))
     assert found.data.metrics["test_loss"] == pytest.approx(found.data.metrics["val_loss"], rel=1e-5)
     assert "net.0" in millstream.artifacts.load_text(f"runs:/{run.info.run_id}/model_summary.txt")
     (made,) = found.outputs.model_outputs
