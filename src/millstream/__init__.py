@@ -60,8 +60,8 @@ _MODULES = frozenset({
     "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "models", "settings",
     "tracking", "tuning",
     # The doors to the flavors
-    "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pytorch", "sklearn", "spark", "statsmodels",
-    "tensorflow", "xgboost",
+    "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pyspark", "pytorch", "sklearn", "spark",
+    "statsmodels", "tensorflow", "xgboost",
     *(name for name in ALIASES if "." not in name),
 })
 

@@ -62,8 +62,6 @@ ALIASES: dict[str, str | None] = {
     "pyfunc.model": "millstream.flavors.pyfunc.python_model",
     "pyfunc.utils": "millstream.models.mlflow_names",
     "pyfunc.utils.data_validation": "millstream.models.mlflow_names",
-    "pyspark": None,
-    "pyspark.ml": "millstream.autolog.pyspark",
     "store": None,
     "store.entities": "millstream.entities",
     "store.entities.paged_list": "millstream.entities",

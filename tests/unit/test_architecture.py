@@ -55,8 +55,8 @@ STRANGERS = [
 ]
 # Where users find the functions of a library: each names what lives in flavors/ and autolog/, and no room imports it.
 DOORS = {
-    "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pytorch", "sklearn", "spark", "statsmodels",
-    "tensorflow", "xgboost",
+    "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pyspark", "pytorch", "sklearn", "spark",
+    "statsmodels", "tensorflow", "xgboost",
 }
 # Names that users of MLflow import from places where it has them; they only point to where things live.
 FACADES = {"__init__", "__main__", "_aliases", "config", "environment_variables", "exceptions", "entities"}
