@@ -158,8 +158,8 @@ def autologging(name: str) -> Callable[[_Function], _Function]:
 def switch_all(settings: dict[str, Any], exclude: list[str] | None) -> None:
     """The global switch. A library whose own autolog() was called keeps what that said."""
     unknown = set(exclude or ()) - set(LIBRARIES)
-    if unknown:
-        logger.warning("exclude_flavors names %s, which is not autologged anyway", ", ".join(sorted(unknown)))
+    if unknown:  # programs written for MLflow leave out libraries that only MLflow logs
+        logger.debug("exclude_flavors names %s, which is not autologged anyway", ", ".join(sorted(unknown)))
     for name, library in LIBRARIES.items():
         if settings["disable"]:
             library.switch_off()

@@ -13,6 +13,7 @@ from millstream.stores.http import PATIENCE
 logger = logging.getLogger("millstream")
 
 _PATIENCE_SECONDS = 3.0
+_REASON_LENGTH = 500
 
 
 class Safely:
@@ -53,7 +54,8 @@ class Safely:
         if self.told is not None:
             self.told.add(self.what)
         level = logging.DEBUG if self.silent or again else logging.WARNING
-        logger.log(level, "autologging of %s misses %s: %s: %s", self.library, self.what, type(error).__name__, error)
+        reason = next(iter(str(error).splitlines()), "")[:_REASON_LENGTH]
+        logger.log(level, "autologging of %s misses %s: %s: %s", self.library, self.what, type(error).__name__, reason)
         logger.debug("where autologging of %s failed", self.library, exc_info=error)
         return True
 

@@ -135,7 +135,7 @@ def test_a_library_s_own_settings_win(boost: Boost) -> None:
 def test_an_excluded_library_is_left_alone(boost: Boost, caplog: pytest.LogCaptureFixture) -> None:
     millstream.autolog(exclude_flavors=["boost", "langchain"])
     assert not hasattr(boost.module.train, "__wrapped__")
-    assert "langchain" in caplog.text
+    assert caplog.records == []
 
 
 def test_a_patched_function_looks_like_the_original(boost: Boost) -> None:
@@ -248,7 +248,7 @@ def test_an_error_of_ours_is_one_line(
         yield
         if where == "twice":
             yield
-        raise RuntimeError("ours")
+        raise RuntimeError("ours\nand more of it")
 
     boost.train = body
     boost.autolog()
@@ -257,6 +257,7 @@ def test_an_error_of_ours_is_one_line(
     assert line.name == "millstream"
     assert "boost" in line.getMessage()
     assert "boost.train" in line.getMessage()
+    assert "\n" not in line.getMessage()
     assert [run.info.status for run in runs()] == ["FINISHED"]
 
 

@@ -39,7 +39,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SG
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -405,6 +405,18 @@ def test_metrics_after_the_training_may_be_switched_off(runs: Runs) -> None:
     [run] = runs()
     assert all(key.startswith("training_") for key in run.data.metrics)
     assert "metric_info.json" not in artifacts(run)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_several_labels_a_sample(labels: int, runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+    millstream.sklearn.autolog(log_models=False)
+    targets = np.c_[y > 0, y > 1, y < 1].astype(int)[:, :labels]
+    model = ClassifierChain(GaussianNB()).fit(X, targets)
+    millstream.sklearn.autolog(disable=True)
+    [run] = runs()
+    assert run.data.metrics["training_roc_auc"] == pytest.approx(
+        sklearn.metrics.roc_auc_score(targets, model.predict_proba(X), average="weighted"))
+    assert told(caplog) == []
 
 
 def test_what_a_fit_raises(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:

@@ -112,6 +112,10 @@ class Seen:
 
         if not _is_matrix(self.probabilities) or self.probabilities.shape[1] < 2:
             return None
+        if getattr(self.y, "ndim", 1) == 2:  # several labels a sample
+            return metrics.roc_auc_score(
+                self.y, self.probabilities, average="weighted", sample_weight=self.weights
+            )
         if self.probabilities.shape[1] == 2:
             return metrics.roc_auc_score(
                 self.y, self.probabilities[:, 1], average="weighted", sample_weight=self.weights
