@@ -407,6 +407,7 @@ def test_metrics_after_the_training_may_be_switched_off(runs: Runs) -> None:
     assert "metric_info.json" not in artifacts(run)
 
 
+@pytest.mark.filterwarnings("ignore:The y_prob values do not sum to one:UserWarning")  # MLflow logs that loss too
 @pytest.mark.parametrize("labels", [2, 3])
 def test_several_labels_a_sample(labels: int, runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     millstream.sklearn.autolog(log_models=False)
