@@ -65,6 +65,7 @@ class Fit(Training):
         given: Any = self.arguments.get("callbacks")
         bound = inspect.signature(self.original).bind(*self.args, **self.kwargs)
         if hasattr(given, "append") and not isinstance(given, list):  # a keras.callbacks.CallbackList
+            made.set_model(self.instance)  # which such a list does once, when it is made
             given.append(made)
             return lambda: given.callbacks.remove(made)
         own = [] if given is None else [*given] if isinstance(given, (list, tuple)) else [given]
@@ -99,7 +100,9 @@ def log_end(training: Training, flavor: str, **options: Any) -> None:
     if not settings.log_models:
         return
     x = training.arguments.get("x")
-    example = feeding.example_of(x, model)
+    example = None
+    with training.safely("the input example"):
+        example = feeding.example_of(x, model)
     if example is None and settings.log_model_signatures:
         with training.safely("the signature of the model"):
             options["signature"] = feeding.signature_of(model)

@@ -131,11 +131,11 @@ def read(file: Path, custom_objects: Mapping[str, Any] | None = None, **options:
     """The model in a file; ``options`` go to ``keras.saving.load_model``.
 
     Keras reads it in its safe mode. Where that is not enough, for lambdas and for classes that are not in this program,
-    the gate is asked. Raises UntrustedModel, and BadModel for what Keras cannot read.
+    and for files of the older format h5, the gate is asked. Raises UntrustedModel, and BadModel for what cannot be read.
     """
     keras = import_keras()
-    if file.suffix == ".h5" or options.get("safe_mode") is False:
-        pickles.allow(file)  # versions of Keras before 3.11.3 run the lambdas of older files in any mode
+    if file.suffix == ".h5" or options.get("safe_mode") is False or not _is_mode_safe(str(keras.__version__)):
+        pickles.allow(file)
     given = dict(custom_objects or {})
     saved = [path for name in (REGISTERED_FILE, CUSTOM_FILE) if (path := file.parent / name).is_file()]
     while True:
@@ -153,6 +153,12 @@ def read(file: Path, custom_objects: Mapping[str, Any] | None = None, **options:
                     f"Keras does not read {file}: {_first(error)}",
                     hint="give classes of your own, whose __init__ takes **kwargs, with custom_objects={name: class}",
                 ) from error
+
+
+def _is_mode_safe(version: str) -> bool:
+    """Whether the safe mode of this Keras is one: earlier ones run code that a file names (CVE-2025-8747,
+    CVE-2025-9906) and read files of the machine (CVE-2025-12058)."""
+    return tuple(int(part) for part in version.split(".")[:2]) >= (3, 12)
 
 
 def _first(error: Exception) -> str:

@@ -140,7 +140,7 @@ def test_training_is_the_same_to_the_last_bit(
 
 
 @pytest.mark.parametrize("kind", [list, tuple, keras.callbacks.CallbackList, "one"])
-def test_the_callbacks_of_the_caller_stay_his(kind: Any, runs: Runs) -> None:
+def test_the_callbacks_of_the_caller_stay_his(kind: Any, runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     seen: list[int] = []
     own = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
     model = network()
@@ -153,7 +153,9 @@ def test_the_callbacks_of_the_caller_stay_his(kind: Any, runs: Runs) -> None:
     assert seen == [0, 1]
     if kind != "one":
         assert list(getattr(given, "callbacks", given)) == before
-    assert [step for step, _ in history(runs()[0], "loss")] == [0, 1]
+    [run] = runs()
+    assert [step for step, _ in history(run, "loss")] == [0, 1]
+    assert files(run) == ["model_summary.txt"] and "misses" not in caplog.text
 
 
 def test_an_error_of_the_training_is_the_callers(runs: Runs) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,31 @@ def test_a_training_is_logged_whole(runs: Runs) -> None:
     assert len(losses) == 2 and len(run.inputs.dataset_inputs) == 1
     loaded = millstream.tensorflow.load_model(model_of(run).model_uri)
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+def test_the_event_files_of_the_caller_are_stored(tmp_path: Path, runs: Runs) -> None:
+    class Own(keras.callbacks.TensorBoard):  # type: ignore[misc]
+        """The callback without the package tensorboard: it writes where the real one does."""
+
+        def __init__(self) -> None:
+            keras.callbacks.Callback.__init__(self)
+            self.log_dir = str(tmp_path / "logs")
+
+    for name in vars(keras.callbacks.TensorBoard):
+        if name.startswith(("on_", "set_")):
+            setattr(Own, name, getattr(keras.callbacks.Callback, name))
+
+    def written(self: Any, logs: Any = None) -> None:
+        (tmp_path / "logs" / "train").mkdir(exist_ok=True)
+        (tmp_path / "logs" / "train" / "events.own").write_bytes(b"own")
+
+    Own.on_train_begin = written
+    (tmp_path / "logs").mkdir()
+    old = tmp_path / "logs" / "events.of.yesterday"
+    old.write_bytes(b"")
+    os.utime(old, (0, 0))
+    _, run = train({"checkpoint": False}, runs, callbacks=[Own()])
+    assert files(run, "tensorboard_logs") == ["tensorboard_logs/train/events.own"]
 
 
 def test_only_the_best_checkpoint_is_kept(runs: Runs) -> None:

@@ -178,6 +178,17 @@ def test_a_plain_model_of_a_stranger_loads(model: Any, tmp_path: Path, monkeypat
     assert millstream.keras.load_model("model").count_params() == model.count_params()
 
 
+def test_an_older_keras_reads_nothing_of_a_stranger(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    millstream.keras.save_model(model, "model")
+    monkeypatch.setattr(keras, "__version__", "3.11.3")
+    assert millstream.keras.load_model("model").count_params() == model.count_params()
+    stranger(monkeypatch, tmp_path)
+    with pytest.raises(UntrustedModel, match=r"model\.keras"):
+        millstream.keras.load_model("model")
+
+
 def test_a_class_that_is_nowhere_is_told(own_classes: Any) -> None:
     millstream.keras.save_model(own_classes, "model")
     for name in ("data/custom_objects.cloudpickle", "data/global_custom_objects.cloudpickle", "manifest.json"):
