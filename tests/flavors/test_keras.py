@@ -112,6 +112,7 @@ def test_a_model_saved_by_mlflow_predicts_the_same_here(
     np.testing.assert_allclose(own.serve(X) if exported else own.predict(X, verbose=0), expected, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("trusting")
 def test_a_model_of_several_inputs_saved_by_mlflow(two_inputs: Any, tmp_path: Path, foreign: Foreign) -> None:
     uri = str(tmp_path / "model")
     foreign.run(SAVE, model=two_inputs, folder=uri, data=PARTS, options={})
@@ -119,6 +120,7 @@ def test_a_model_of_several_inputs_saved_by_mlflow(two_inputs: Any, tmp_path: Pa
     np.testing.assert_allclose(told, two_inputs.predict(PARTS, verbose=0), rtol=1e-5)
 
 
+@pytest.mark.usefixtures("trusting")
 def test_a_table_in_is_a_table_out_on_both_sides(fitted: Any, tmp_path: Path, foreign: Foreign) -> None:
     uri, frame = str(tmp_path / "model"), pd.DataFrame(X[:3], columns=list("abcd"), index=[5, 6, 7])
     foreign.run(SAVE, model=fitted, folder=uri, data=None, options={})

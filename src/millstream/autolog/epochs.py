@@ -144,7 +144,7 @@ def callback_class(prefix: str) -> Any:
             super().__init__()
             self.watch = Watch(_ActiveRun(model_id), log_every_epoch, log_every_n_steps)
             if not self.watch.by_batches:  # with a hook for batches, Keras would wait for the numbers of each
-                vars(self)["on_train_batch_end"] = super().on_train_batch_end
+                self.__dict__["on_train_batch_end"] = super().on_train_batch_end
 
         def on_train_begin(self, logs: Any = None) -> None:
             from millstream.tracking import artifacts, logging

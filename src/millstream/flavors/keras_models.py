@@ -131,7 +131,7 @@ def read(file: Path, custom_objects: Mapping[str, Any] | None = None, **options:
     """The model in a file; ``options`` go to ``keras.saving.load_model``.
 
     Keras reads it in its safe mode. Where that is not enough, for lambdas and for classes that are not in this program,
-    and for files of the older format h5, the gate is asked. Raises UntrustedModel, and BadModel for what cannot be read.
+    and for files of the older format h5, the gate is asked. Raises UntrustedModel, and BadModel for what is not read.
     """
     keras = import_keras()
     if file.suffix == ".h5" or options.get("safe_mode") is False or not _is_mode_safe(str(keras.__version__)):
@@ -157,8 +157,8 @@ def read(file: Path, custom_objects: Mapping[str, Any] | None = None, **options:
 
 def _is_mode_safe(version: str) -> bool:
     """Whether the safe mode of this Keras is one: earlier ones run code that a file names (CVE-2025-8747,
-    CVE-2025-9906) and read files of the machine (CVE-2025-12058)."""
-    return tuple(int(part) for part in version.split(".")[:2]) >= (3, 12)
+    CVE-2025-9906, CVE-2026-1462) and read files of the machine (CVE-2025-12058)."""
+    return tuple(int(part) for part in version.split(".")[:2]) >= (3, 14)
 
 
 def _first(error: Exception) -> str:
