@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 from millstream.autolog.libraries import autologging
 from millstream.autolog.patching import Call, Patches
 from millstream.autolog.training import Training, first_rows
 from millstream.errors import ArtifactNotFound, InvalidValue
+from millstream.tracking import artifacts
+from millstream.tracking.logging import set_tags
 from millstream.tracking.tags import MLFLOW_LATEST_CHECKPOINT_ARTIFACT
 
 CHECKPOINTS = "checkpoints"
@@ -114,7 +119,10 @@ def _callback(package: str, training: Training) -> Any:
     """What watches a fit: a callback of the Lightning that the trainer is of."""
     base: Any = importlib.import_module(package).Callback
     settings = training.settings
-    checkpoints = _Checkpoints(training) if settings.checkpoint else None
+    checkpoints = None
+    if settings.checkpoint:
+        asked = {name: getattr(settings, f"checkpoint_{name}") for name in _CHECKPOINT}
+        checkpoints = _Checkpoints(training, SimpleNamespace(**asked))
 
     class MillstreamCallback(base):  # type: ignore[misc]
         example: Any = None
@@ -139,9 +147,8 @@ def _callback(package: str, training: Training) -> Any:
                     metrics = _step_metrics(trainer)
                     self.of_steps |= metrics.keys()
                     training.log_metrics(metrics, step - 1)
-            if checkpoints is not None and settings.checkpoint_save_freq != "epoch":
-                if step % settings.checkpoint_save_freq == 0:
-                    checkpoints.save(trainer)
+            if checkpoints is not None:
+                checkpoints.at_batch(trainer)
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
             epoch = trainer.current_epoch
@@ -151,45 +158,104 @@ def _callback(package: str, training: Training) -> Any:
                         name: float(value) for name, value in trainer.callback_metrics.items()
                         if name not in self.of_steps
                     }, epoch)
-            if checkpoints is not None and settings.checkpoint_save_freq == "epoch":
-                checkpoints.save(trainer)
+            if checkpoints is not None:
+                checkpoints.at_epoch(trainer)
 
     return MillstreamCallback()
+
+
+_CHECKPOINT = ("monitor", "mode", "save_best_only", "save_weights_only", "save_freq")
+
+
+class _Run(Protocol):
+    """Where checkpoints go: an autologged training, or the active run."""
+
+    def safely(self, what: str) -> AbstractContextManager[Any]: ...
+    def log_artifact(self, local_path: str, artifact_path: str | None = None) -> None: ...
+    def log_dict(self, content: Any, artifact_file: str) -> None: ...
+    def set_tags(self, tags: dict[str, Any]) -> object: ...
+
+
+class _ActiveRun:
+    """The active run, of a program that asks for checkpoints by itself: what goes wrong is raised."""
+
+    def safely(self, what: str) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    log_artifact = staticmethod(artifacts.log_artifact)
+    log_dict = staticmethod(artifacts.log_dict)
+    set_tags = staticmethod(set_tags)
 
 
 class _Checkpoints:
     """The checkpoints of a fit, stored as artifacts of the run."""
 
-    def __init__(self, training: Training) -> None:
-        self.training = training
+    def __init__(self, run: _Run, asked: SimpleNamespace) -> None:
+        self.run = run
+        self.asked = asked
         self.best: float | None = None
 
-    def save(self, trainer: Any) -> None:
-        """Store a checkpoint, if it is better than those before or all are wanted."""
-        settings = self.training.settings
-        with self.training.safely("a checkpoint"):
+    def at_batch(self, trainer: Any) -> None:
+        """Note that a batch is done."""
+        every = self.asked.save_freq
+        if every != "epoch" and trainer.global_step % every == 0:
+            self._save(trainer)
+
+    def at_epoch(self, trainer: Any) -> None:
+        """Note that an epoch is done."""
+        if self.asked.save_freq == "epoch":
+            self._save(trainer)
+
+    def _save(self, trainer: Any) -> None:
+        with self.run.safely("a checkpoint"):
             metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
             folder, stem = CHECKPOINTS, "latest_checkpoint"
-            if settings.checkpoint_save_best_only:
-                value = metrics.get(settings.checkpoint_monitor)
-                if value is None or not self._is_better(value, settings.checkpoint_mode):
+            if self.asked.save_best_only:
+                value = metrics.get(self.asked.monitor)
+                if value is None or not self._is_better(value):
                     return
                 self.best = value
-            elif settings.checkpoint_save_freq == "epoch":
+            elif self.asked.save_freq == "epoch":
                 folder, stem = f"{CHECKPOINTS}/epoch_{trainer.current_epoch}", "checkpoint"
             else:
                 folder, stem = f"{CHECKPOINTS}/global_step_{trainer.global_step}", "checkpoint"
-            ending = "weights.pth" if settings.checkpoint_save_weights_only else "pth"
+            ending = "weights.pth" if self.asked.save_weights_only else "pth"
             with tempfile.TemporaryDirectory() as scratch:
                 file = os.path.join(scratch, f"{stem}.{ending}")
-                trainer.save_checkpoint(file, weights_only=settings.checkpoint_save_weights_only)
-                self.training.log_artifact(file, folder)
+                trainer.save_checkpoint(file, weights_only=self.asked.save_weights_only)
+                self.run.log_artifact(file, folder)
             about = {**metrics, "epoch": trainer.current_epoch, "global_step": trainer.global_step}
-            self.training.log_dict(about, f"{folder}/{stem}_metrics.json")
-            self.training.set_tags({MLFLOW_LATEST_CHECKPOINT_ARTIFACT: f"{folder}/{stem}.{ending}"})
+            self.run.log_dict(about, f"{folder}/{stem}_metrics.json")
+            self.run.set_tags({MLFLOW_LATEST_CHECKPOINT_ARTIFACT: f"{folder}/{stem}.{ending}"})
 
-    def _is_better(self, value: float, mode: str) -> bool:
-        return self.best is None or (value < self.best if mode == "min" else value > self.best)
+    def _is_better(self, value: float) -> bool:
+        return self.best is None or (value < self.best if self.asked.mode == "min" else value > self.best)
+
+
+def MlflowModelCheckpointCallback(
+    monitor: str | None = "val_loss", mode: str = "min", save_best_only: bool = True, save_weights_only: bool = False,
+    save_freq: str | int = "epoch",
+) -> Any:
+    """A callback of Lightning that stores checkpoints in the active run, as :func:`autolog` does.
+
+    It is of the Lightning that the program has imported, ``lightning.pytorch`` where that is both.
+    """
+    package = next((name for name in PACKAGES if name in sys.modules), PACKAGES[0])
+    base: Any = importlib.import_module(package).Callback
+    asked = SimpleNamespace(monitor=monitor, mode=mode, save_best_only=save_best_only,
+                            save_weights_only=save_weights_only, save_freq=save_freq)
+    checkpoints = _Checkpoints(_ActiveRun(), asked)
+
+    class MlflowModelCheckpoint(base):  # type: ignore[misc]
+        def on_train_batch_end(self, trainer: Any, *others: Any) -> None:
+            if trainer.is_global_zero:
+                checkpoints.at_batch(trainer)
+
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            if trainer.is_global_zero:
+                checkpoints.at_epoch(trainer)
+
+    return MlflowModelCheckpoint()
 
 
 def load_checkpoint(

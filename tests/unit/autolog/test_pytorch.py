@@ -148,6 +148,17 @@ def test_the_best_checkpoint_alone(tmp_path: Path) -> None:
     assert other.info.run_id != run.info.run_id
 
 
+def test_checkpoints_that_a_program_asks_for_itself(tmp_path: Path) -> None:
+    package, Line = classes(NAMES[0])
+    callback = pytorch.MlflowModelCheckpointCallback(save_best_only=False, save_freq=4)
+    with millstream.start_run() as run:
+        trainer(package, tmp_path, max_epochs=2, callbacks=[callback]).fit(Line(), data())
+    client = millstream.MlflowClient()
+    folders = [one.path for one in client.list_artifacts(run.info.run_id, "checkpoints")]
+    assert folders == ["checkpoints/global_step_4", "checkpoints/global_step_8"]
+    assert isinstance(pytorch.load_checkpoint(Line, run.info.run_id, global_step=4), Line)
+
+
 def weights(package: Any, Line: Any, place: Path) -> dict[str, Any]:
     torch.manual_seed(7)
     model = Line()
