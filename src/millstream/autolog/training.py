@@ -8,6 +8,7 @@ import importlib
 import io
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -316,7 +317,14 @@ def signature_of(example: Any, predict: Callable[[Any], Any]) -> ModelSignature:
 
 @contextlib.contextmanager
 def random_states_kept() -> Iterator[None]:
-    """A block whose draws from the global generators of Python and numpy are given back."""
+    """A block whose draws from the global generators of Python and numpy are given back; not while other threads may be
+    drawing from them, whose draws would come again."""
+    main = threading.main_thread()
+    if threading.current_thread() is not main or any(
+        thread is not main and not thread.daemon for thread in threading.enumerate()
+    ):
+        yield
+        return
     plain = random.getstate()
     np = sys.modules.get("numpy")
     arrays = np.random.get_state(legacy=False) if np is not None else None

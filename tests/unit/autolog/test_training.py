@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -15,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 
 import millstream
 from millstream.autolog import Training, first_rows
-from millstream.autolog.training import dataset_of, signature_of
+from millstream.autolog.training import dataset_of, random_states_kept, signature_of
 from millstream.entities import Run
 from millstream.tracking import recorder, stores
 from tests.servers.millstream import MillstreamServer
@@ -188,6 +189,19 @@ def test_a_signature_draws_no_random_numbers_and_changes_no_data() -> None:
     random.seed(3)
     assert drawn == (np.random.random(), random.random())
     assert example.sum() == 10
+
+
+def test_random_numbers_that_other_threads_may_draw_are_not_drawn_again() -> None:
+    done = threading.Event()
+    other = threading.Thread(target=done.wait, args=(60,))
+    other.start()
+    try:
+        with random_states_kept():
+            drawn = random.random(), np.random.random()
+        assert (random.random(), np.random.random()) != drawn
+    finally:
+        done.set()
+        other.join()
 
 
 def test_a_server_that_dies_costs_a_training_seconds(
