@@ -10,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -549,3 +550,17 @@ def test_what_is_registered_is_the_search(runs: Runs) -> None:
     [run] = runs()
     [version] = millstream.MlflowClient().search_model_versions("name = 'best of two'")
     assert version.source == f"models:/{models_of(run)['model'].model_id}"
+
+
+def test_trainings_in_threads(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+    millstream.autolog()
+    with ThreadPoolExecutor(4) as pool:
+        models = list(pool.map(lambda n: GaussianNB(var_smoothing=10.0**-n).fit(X, y), range(1, 9)))
+    found = {run.data.params["var_smoothing"]: run for run in runs()}
+    assert len(found) == 8
+    for model in models:
+        run = found[str(model.var_smoothing)]
+        assert run.info.status == "FINISHED"
+        assert run.data.metrics["training_score"] == pytest.approx(model.score(X, y))
+        assert len(run.outputs.model_outputs) == 1
+    assert told(caplog) == []
