@@ -1,0 +1,61 @@
+"""Predictions as JSON: ``{"predictions": …}``, and the part of each request in those that were made together.
+
+Forms are MLflow's: a table is a list of objects, one a row, and so is a Series, by its name or ``"0"``. JSON has no
+numbers that are missing or infinite: they are null, where MLflow's server writes ``NaN``, which few clients can read.
+Dates are ISO texts, bytes base64.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from millstream.errors import FunctionFailed, InvalidValue
+from millstream.models.examples import json_values
+
+_encode = msgspec.json.Encoder().encode
+
+
+def values(predicted: Any) -> Any:
+    """``predicted`` in what JSON has. Raises FunctionFailed for a model that gave something else."""
+    pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
+    if numpy is not None and isinstance(predicted, numpy.ndarray) and predicted.dtype.kind in "biuf":
+        return predicted.tolist()  # numbers that are missing or infinite become null when they are printed
+    if pandas is not None and isinstance(predicted, pandas.Series):
+        predicted = predicted.to_frame()
+    if pandas is not None and isinstance(predicted, pandas.DataFrame):
+        predicted = predicted.to_dict(orient="records")
+    try:
+        return json_values(predicted)
+    except InvalidValue:
+        raise FunctionFailed(f"the model's prediction, a {type(predicted).__name__}, has no form in JSON",
+                             hint="its predict() may return a DataFrame, an array, a list, a dict, texts and numbers"
+                             ) from None
+
+
+def printed(answer: Any) -> bytes:
+    """The body of an answer with these values."""
+    return b'{"predictions": %s}' % _encode(answer)
+
+
+def parts(predicted: Any, rows: Sequence[int]) -> list[bytes] | None:
+    """The bodies of the answers to requests of so many rows each; None when ``predicted`` has not one entry a row."""
+    if not by_rows(predicted, sum(rows)):
+        return None
+    answer = values(predicted)
+    made, start = [], 0
+    for count in rows:
+        made.append(printed(answer[start:start + count]))
+        start += count
+    return made
+
+
+def by_rows(predicted: Any, rows: int) -> bool:
+    """Whether ``predicted`` is a table, an array or a list with one entry for each of so many rows."""
+    if isinstance(predicted, (list, tuple)):
+        return len(predicted) == rows
+    shape = getattr(predicted, "shape", None)
+    return isinstance(shape, tuple) and len(shape) > 0 and shape[0] == rows

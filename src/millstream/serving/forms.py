@@ -1,0 +1,234 @@
+"""Request bodies by their content type: what the model gets, and which requests it can be given together.
+
+Small JSON is read in the event loop, which takes microseconds and tells which requests are alike: the same form, the
+same columns, the same types in every row, the same params. Alike requests are merged as JSON, before they become one
+table: that is what costs, for one row as for a hundred. Whatever is big, or no JSON, is read by the thread that
+predicts, alone.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from millstream.errors import BadRequest, UnknownContentType
+from millstream.models import payloads
+from millstream.models.schema import ColSpec, DataType, Schema
+
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
+SMALL_BYTES = 64 * 1024
+LARGE_BYTES = 256 * 1024
+_decode = msgspec.json.Decoder().decode
+_SCALARS = frozenset({int, float, str, bool, type(None)})
+# Columns whose cells are read one by one, so that the other rows of a batch change nothing.
+_PLAIN = frozenset({DataType.boolean, DataType.integer, DataType.long, DataType.float, DataType.double,
+                    DataType.string})
+_FLOATS = frozenset({DataType.float, DataType.double})
+
+
+class Asked:
+    """One request: ``read()`` gives the data and params. Those with equal ``key``, not None, may be merged."""
+
+    __slots__ = ("_body", "_kind", "_schema", "key", "rows")
+
+    def __init__(self, kind: str, body: Any, schema: Schema | None, key: Any = None, rows: int = 0) -> None:
+        self._kind = kind
+        self._body = body
+        self._schema = schema
+        self.key = key
+        self.rows = rows
+
+    def read(self) -> tuple[Any, dict[str, Any] | None]:
+        """The data and params, for this request alone. Raises BadRequest."""
+        if self._kind == JSON:
+            body = self._body if isinstance(self._body, dict) else decoded(self._body)
+            if not isinstance(body, dict):
+                raise BadRequest("the body is JSON, and not an object",
+                                 hint=f"send an object with one of {', '.join(payloads.FORMS)}")
+            return payloads.parse(body, self._schema)
+        return _table(self._kind, self._body, self._schema), None
+
+
+def merged(asked: Sequence[Asked]) -> tuple[Any, dict[str, Any] | None]:
+    """The data of alike requests one after the other, and the params that they share."""
+    first = asked[0]
+    form = first.key[0]
+    bodies = [one._body[form] for one in asked]
+    if form == "dataframe_split":
+        content: Any = {**bodies[0], "data": [row for body in bodies for row in body["data"]]}
+    else:
+        content = [row for body in bodies for row in body]
+    return payloads.parse({**first._body, form: content}, first._schema)
+
+
+def content_kind(header: bytes | None) -> str:
+    """The content type that a header names. Raises UnknownContentType for one that is not read, or not in UTF-8."""
+    name, *parameters = (header or b"").decode("latin-1").split(";")
+    name = name.strip().lower()
+    if name not in (JSON, CSV, PARQUET):
+        told = f"the content type {name[:100]!r} is not read here" if name else "the request has no Content-Type"
+        raise UnknownContentType(told, hint=f"send {JSON}, {CSV} or {PARQUET}")
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() != "charset":
+            raise UnknownContentType(f"the content type has an unknown parameter {key.strip()[:100]!r}",
+                                     hint=f"send it as '{name}', the form of the data is a name in the body")
+        if value.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnknownContentType("text is read as UTF-8 only", hint=f"send it as '{name}; charset=utf-8'")
+    return name
+
+
+def decoded(body: bytes) -> Any:
+    """The values of a JSON text; also of one with NaN, as Python writes it. Raises BadRequest."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(body.decode("utf-8"))
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON: {error}",
+                         hint=f"send an object with one of {', '.join(payloads.FORMS)}") from None
+
+
+class Reader:
+    """Reads the requests to a model with this ``schema`` of inputs."""
+
+    def __init__(self, schema: Schema | None) -> None:
+        self._schema = schema
+        self._tensors = schema is not None and schema.is_tensor_spec()
+        columns = [spec for spec in schema or () if isinstance(spec, ColSpec)]
+        self._batches = self._tensors or all(spec.type in _PLAIN for spec in columns)
+        self._floats = frozenset(spec.name for spec in columns if spec.type in _FLOATS)
+        self._real = self._tensors and all(
+            spec.type.kind == "f" for spec in schema or () if not isinstance(spec, ColSpec)
+        )
+        self._known: dict[Any, Any] = {}
+
+    def read(self, kind: str, body: bytes, *, alone: bool) -> Asked:
+        """The request in a ``body`` of this content type; ``alone`` says that it will not be merged."""
+        if kind != JSON or len(body) > LARGE_BYTES:
+            return Asked(kind, body, self._schema)
+        values = decoded(body)
+        if alone or not self._batches or len(body) > SMALL_BYTES or not isinstance(values, dict):
+            return Asked(kind, values if isinstance(values, dict) else body, self._schema)
+        key, rows = self._alike(values)
+        return Asked(kind, values, self._schema, key, rows)
+
+    def _alike(self, body: dict[str, Any]) -> tuple[Any, int]:
+        """What requests have in common that may be merged, and the rows of this one; None for one that may not."""
+        params = body.get("params")
+        forms = [name for name in body if name != "params"]
+        if len(forms) != 1 or (params is not None and not isinstance(params, dict)):
+            return None, 0
+        (form,) = forms
+        content = body[form]
+        names: tuple[Any, ...] | None = None
+        if form == "dataframe_split":
+            if not isinstance(content, dict) or content.keys() != {"columns", "data"}:
+                return None, 0
+            columns, rows = content["columns"], content["data"]
+            if not isinstance(columns, list) or not isinstance(rows, list):
+                return None, 0
+            names = tuple(columns)
+            kinds = self._same(names, rows) if set(map(type, columns)) <= _SCALARS else None
+        elif form in ("dataframe_records", "instances", "inputs") and isinstance(content, list) and content:
+            rows = content
+            if all(type(row) is dict for row in rows):
+                names = tuple(rows[0])
+                if any(tuple(row) != names for row in rows):
+                    return None, 0
+                kinds = self._same(names, [list(row.values()) for row in rows])
+            elif form == "dataframe_records":
+                return None, 0
+            else:
+                kinds = _shape(rows, self._real)
+        else:
+            return None, 0
+        if kinds is None or not rows:
+            return None, 0
+        return (form, names, kinds, None if params is None else msgspec.json.encode(params)), len(rows)
+
+    def _same(self, names: tuple[Any, ...], rows: list[Any]) -> Any:
+        """The types of the cells, the same in each row; None when they differ or hold more than one value."""
+        found: Any = None
+        for row in rows:
+            if type(row) is not list or len(row) != len(names):
+                return None
+            types = tuple(map(type, row))
+            kinds = self._known.get((names, types))
+            if kinds is None:
+                kinds = self._kinds(names, types)
+            if not kinds or (found is not None and kinds != found):
+                return None
+            found = kinds
+        return found
+
+    def _kinds(self, names: tuple[Any, ...], types: tuple[type, ...]) -> Any:
+        """The same with whole numbers as numbers, where the model has numbers; empty for what may not be merged."""
+        kinds: tuple[type, ...] = ()
+        if _SCALARS.issuperset(types):
+            kinds = tuple(
+                float if kind is int and name in self._floats else kind for name, kind in zip(names, types, strict=True)
+            )
+        if len(self._known) >= 256:
+            self._known.clear()
+        self._known[names, types] = kinds
+        return kinds
+
+
+def _shape(rows: Any, real: bool) -> Any:
+    """The lengths below the first and the one type of the numbers or texts of nested lists; None when they differ.
+
+    ``real`` says that whole numbers count as numbers.
+    """
+    kinds = set(map(type, rows))
+    if real and kinds and kinds <= {int, float}:
+        return float
+    if len(kinds) != 1:
+        return None
+    (kind,) = kinds
+    if kind is not list:
+        return kind if kind in _SCALARS else None
+    shapes = {_shape(row, real) for row in rows}
+    lengths = set(map(len, rows))
+    if len(shapes) != 1 or None in shapes or len(lengths) != 1:
+        return None
+    return lengths.pop(), shapes.pop()
+
+
+def _table(kind: str, body: bytes, schema: Schema | None) -> Any:
+    """The table of a CSV text or a Parquet file. Raises BadRequest."""
+    import pandas
+
+    columns = {spec.name: spec.type for spec in schema or () if isinstance(spec, ColSpec) and spec.name is not None}
+    if kind == PARQUET:
+        try:
+            return pandas.read_parquet(io.BytesIO(body))
+        except ImportError:
+            raise UnknownContentType("Parquet is not read here: the model's environment has no pyarrow",
+                                     hint=f"send {JSON}, or add pyarrow to the model's requirements") from None
+        except (ValueError, OSError) as error:
+            raise BadRequest(f"the body is no Parquet file: {_first_line(error)}",
+                             hint="DataFrame.to_parquet() writes one") from None
+    texts = {name: str for name, kind in columns.items() if kind is DataType.string}
+    try:
+        table = pandas.read_csv(io.BytesIO(body), dtype=texts, encoding="utf-8")
+        for name, type_ in columns.items():
+            if type_ is DataType.datetime and name in table:
+                table[name] = pandas.to_datetime(table[name])
+        return table
+    except ValueError as error:
+        raise BadRequest(f"the body is no CSV: {_first_line(error)}",
+                         hint="its first line names the columns, as DataFrame.to_csv(index=False) writes them"
+                         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:300]

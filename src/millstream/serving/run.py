@@ -1,0 +1,121 @@
+"""From a model's address to a scoring server that answers, in this process or in the model's own environment."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from millstream.errors import InvalidValue, MillstreamError
+from millstream.flavors import isolated, loading
+from millstream.models import trust
+from millstream.serving.application import Application
+from millstream.serving.config import ServingConfig
+from millstream.web import lines
+from millstream.web.listening import Server, Workers, address, listen
+
+logger = logging.getLogger("millstream.serving")
+
+# What runs beyond its deadline when the server ends is waited for that long.
+_GRACE_SECONDS = 5
+
+
+def serve(config: ServingConfig, *, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve the model in this process until told to stop. ``on_ready`` gets the address; by default it is printed.
+
+    Raises InvalidValue for an address that cannot be listened on, and what loading the model raises.
+    """
+    lines.configure(logger)
+    announce = on_ready or _announce
+    with listen(config.host, config.port) as listening:
+        def ready() -> None:
+            announce(address(config.host, listening))
+
+        if config.workers == 1:
+            _work(config, listening, ready, None)
+        else:
+            Workers(_work, config, config.workers, listening, ready, logger).run()
+
+
+def serve_elsewhere(config: ServingConfig, *, manager: str, with_mlflow: bool = False) -> int:
+    """Serve the model in an environment of what it says it needs, and return the status of that process.
+
+    Raises EnvironmentFailed, PythonNotFound, and UntrustedModel for a model of unknown origin.
+    """
+    folder = Path(config.folder)
+    wanted = isolated.environment_of(folder, manager=manager, with_mlflow=with_mlflow)
+    built = isolated.built_for(folder, wanted)
+    command = [str(built.python), "-m", "millstream.serving", msgspec.json.encode(config).decode()]
+    with built.in_use():
+        process = subprocess.Popen(command, env=built.variables(), stdin=subprocess.DEVNULL)
+
+        def hand_on(number: int, frame: FrameType | None) -> None:
+            process.send_signal(number)
+
+        # A terminal sends SIGINT to that process too.
+        before = {number: signal.signal(number, action)
+                  for number, action in ((signal.SIGTERM, hand_on), (signal.SIGINT, lambda *_: None))}
+        try:
+            return process.wait()
+        finally:
+            for number, former in before.items():
+                signal.signal(number, former)
+            if process.poll() is None:
+                process.kill()
+
+
+def found(model_uri: str, config: ServingConfig) -> ServingConfig:
+    """``config`` for the model at this address, which is fetched. Raises as looking it up does."""
+    folder = loading.fetch(model_uri)
+    return replace(config, folder=str(folder.resolve()), trusted=trust.knows(folder))
+
+
+def name_of(model_uri: str) -> str:
+    """What the model at this address is called in the paths of the open inference protocol."""
+    scheme, separator, rest = str(model_uri).partition(":/")
+    parts = [part for part in (rest if separator else scheme).split("/") if part]
+    if not parts:
+        return "model"
+    return parts[0].partition("@")[0] if scheme == "models" else parts[-1]
+
+
+def _work(
+    config: ServingConfig, listening: socket.socket, on_ready: Callable[[], None],
+    counters: tuple[Path, int, int] | None,
+) -> None:
+    from millstream.flavors.pyfunc.loading import load_model
+
+    lines.configure(logger)
+    if config.trusted:
+        trust.vouch(Path(config.folder))
+    app = Application(load_model(config.folder), config, counters)
+    grace = int(config.limits.seconds) + _GRACE_SECONDS
+    Server(app, on_ready, grace_seconds=grace).run_on(listening)
+
+
+def _announce(where: str) -> None:
+    print(f"The model is served at {where}/invocations", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m millstream.serving CONFIG``, the configuration as JSON: what runs in the model's environment."""
+    try:
+        if len(arguments) != 1:
+            raise InvalidValue("one argument is expected: the configuration as JSON",
+                               hint="use `millstream models serve`")
+        serve(msgspec.json.decode(arguments[0], type=ServingConfig))
+    except MillstreamError as error:
+        print(f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
+        return 1
+    return 0
+
+
+__all__ = ["found", "main", "name_of", "serve", "serve_elsewhere"]
