@@ -1,4 +1,4 @@
-"""The main job on real data: a server, models trained and logged, the best found again, compared and read back.
+"""The main job on real data: a server, models trained and logged, compared, the best found, registered and loaded back.
 
     python examples/demo/main.py [--folder .demo] [--port 5000]
 
@@ -123,6 +123,23 @@ def read_back(run_id: str, metric: str, figure: str) -> None:
     console.print(f"  fetched back: {figure}, {Path(picture).stat().st_size:,} bytes\n")
 
 
+def register(run_id: str, name: str) -> None:
+    """Make the model of a run the next version of a registered model, and let that version predict."""
+    version = mlflow.register_model(f"runs:/{run_id}/model", name)
+    mlflow.MlflowClient().set_registered_model_alias(name, "champion", version.version)
+    uri = f"models:/{name}/{version.version}"
+    split = training.Split.of("diabetes", training.datasets.load_diabetes)
+    model = mlflow.pyfunc.load_model(uri)
+    predicted = ", ".join(f"{value:.0f}" for value in model.predict(split.test_x[:4]))
+    measured = ", ".join(f"{value:.0f}" for value in split.test_y[:4])
+    console.print(f"  registered as the champion and loaded back: [bold]{uri}[/bold]", soft_wrap=True)
+    console.print(f"  it predicts {predicted}; measured {measured}")
+    try:
+        model.predict(split.test_x.drop(columns="bmi"))
+    except mlflow.MlflowException as error:
+        console.print(f"  asked without a column: {error}\n", soft_wrap=True)
+
+
 def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,8 +157,14 @@ def main() -> None:
         read_back(best, "accuracy", "confusion.png")
         best = compare("demo-diabetes", "rmse", True, ["model", "r2"])
         read_back(best, "rmse", "predictions.png")
+        best = compare("demo-autolog", "test_rmse", True, ["training_score"])
+        register(best, "demo-diabetes")
         console.print(f"open  {address}            experiments, runs and their files")
         console.print(f"open  {address}/docs       every call of the REST API")
+        console.print(
+            f"type  millstream registry describe demo-diabetes --registry-uri sqlite:///{options.folder}/millstream.db",
+            soft_wrap=True,
+        )
         console.print(
             f"type  millstream server --backend-store-uri sqlite:///{options.folder}/millstream.db "
             f"--artifacts-destination {options.folder}/artifacts",

@@ -86,3 +86,13 @@ def test_a_random_forest_by_itself_and_by_hand(tracking: Path) -> None:
     assert len(runs["by hand"].data.params) == 4
     (used,) = runs["by itself"].inputs.dataset_inputs
     assert {tag.key: tag.value for tag in used.tags} == {"mlflow.data.context": "train"}
+
+
+def test_the_demo(tracking: Path) -> None:
+    said = run("demo/main.py", tracking, "--folder", "demo", "--port", "0")
+    assert "models:/demo-diabetes/1" in said
+    assert "'bmi' is missing" in said
+    millstream.set_tracking_uri(f"sqlite:///{tracking}/demo/millstream.db")
+    best = min(runs_of("demo-autolog").values(), key=lambda one: one.data.metrics["test_rmse"])
+    version = millstream.MlflowClient().get_model_version_by_alias("demo-diabetes", "champion")
+    assert (version.version, version.run_id) == ("1", best.info.run_id)
