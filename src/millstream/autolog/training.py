@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 EXAMPLE_ROWS = 5
 # A sparse matrix that would take more room as an array gets no dataset.
 _MOST_DENSE_BYTES = 1 << 27
+# Whose threads look after worker processes, and draw nothing.
+_KEEPERS = ("joblib", "loky", "multiprocessing")
 # How long the end of a run waits for a store that did not answer during the training.
 _GOOD_BYE_SECONDS = 1.0
 
@@ -320,9 +322,11 @@ def random_states_kept() -> Iterator[None]:
     """A block whose draws from the global generators of Python and numpy are given back; not while other threads may be
     drawing from them, whose draws would come again."""
     main = threading.main_thread()
-    if threading.current_thread() is not main or any(
-        thread is not main and not thread.daemon for thread in threading.enumerate()
-    ):
+    others = (
+        thread for thread in threading.enumerate()
+        if thread is not main and not thread.daemon and type(thread).__module__.partition(".")[0] not in _KEEPERS
+    )
+    if threading.current_thread() is not main or any(others):
         yield
         return
     plain = random.getstate()
