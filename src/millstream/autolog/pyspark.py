@@ -23,7 +23,7 @@ from millstream.autolog.pyspark_estimators import (
 )
 from millstream.autolog.sklearn import afterwards
 from millstream.autolog.sklearn.fitting import tags_of
-from millstream.autolog.training import EXAMPLE_ROWS, Training
+from millstream.autolog.training import Training
 from millstream.entities import DatasetInput, InputTag
 from millstream.operations import LogInputs
 from millstream.tracking import recorder
@@ -185,8 +185,7 @@ def _log_model(training: Training, model: Any, frame: Any, name: str = "model", 
             with training.safely("the signature of the model"):
                 options["signature"] = signature_of(model, frame.select(*columns))
         if training.settings.log_input_examples:
-            with training.safely("the input example"):
-                options["input_example"] = frame.select(*columns).limit(EXAMPLE_ROWS).toPandas()
+            options["input_example"] = frame.select(*columns)
         training.log_model("spark", model, name, **options)
 
 
@@ -217,7 +216,7 @@ def dataset_of(frame: Any) -> SparkDataset:
 def _rows_of(frame: Any) -> int | str:
     try:
         count = frame._jdf.queryExecution().optimizedPlan().stats().rowCount()
-        return int(count.get().toString()) if count.isDefined() else "unknown"
+        return int(str(count.get())) if count.isDefined() else "unknown"
     except Exception:  # Spark Connect has no JVM here; a plan that fails does so in the user's own code
         return "unknown"
 

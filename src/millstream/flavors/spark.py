@@ -148,17 +148,15 @@ class PythonFunction:
         if not isinstance(data, pandas.DataFrame):
             raise InvalidValue(f"a model of Spark predicts for a DataFrame, not for a {type(data).__name__}",
                                hint="pandas.DataFrame(…)")
-        frame = data.copy(deep=False)
-        frame.columns = [str(name) for name in frame.columns]
-        for name in self.vectors & set(frame.columns):
-            frame[name] = [_vector(value) for value in frame[name]]
-        return session().createDataFrame(frame)
+        frame, vectors = columns_as_lists(data.set_axis([str(name) for name in data.columns], axis=1))
+        return self._lists_to_vectors(session().createDataFrame(frame), vectors)
 
-    def _lists_to_vectors(self, frame: Any) -> Any:
+    def _lists_to_vectors(self, frame: Any, vectors: frozenset[str] = frozenset()) -> Any:
         from pyspark.ml.functions import array_to_vector
 
-        lists = self.vectors & {name for name, kind in frame.dtypes if kind.startswith("array")}
-        return frame.withColumns({name: array_to_vector(frame[name]) for name in lists}) if lists else frame
+        arrays = {name for name, kind in frame.dtypes if kind.startswith("array")}
+        wanted = (self.vectors | vectors) & arrays
+        return frame.withColumns({name: array_to_vector(frame[name].cast("array<double>")) for name in wanted})
 
 
 def session() -> Any:
@@ -203,7 +201,7 @@ def _described(
 ) -> tuple[Any, ModelSignature | bool | None]:
     """The example as a pandas DataFrame without vectors, and the signature of one that had some."""
     if type(example).__module__.partition(".")[0] == "pyspark":
-        example = example.limit(5).toPandas()
+        example = _first_rows(example)
     if not hasattr(example, "columns") or not hasattr(example, "iloc"):
         return example, signature
     example, vectors = columns_as_lists(example)
@@ -223,6 +221,13 @@ def _described(
     return example, ModelSignature(Schema(inputs), plain.outputs)
 
 
+def _first_rows(frame: Any, rows: int = 5) -> Any:
+    """The first rows of a DataFrame of Spark as one of pandas; its ``toPandas`` warns of a pandas newer than itself."""
+    import pandas
+
+    return pandas.DataFrame([tuple(row) for row in frame.limit(rows).collect()], columns=frame.columns)
+
+
 def _vectors_of(signature: ModelSignature | None) -> list[str]:
     from millstream.models.schema import SparkMLVector
 
@@ -239,12 +244,6 @@ def prediction_column(model: Any) -> str:
         if stage.hasParam("predictionCol"):
             return str(stage.getOrDefault("predictionCol"))
     return PREDICTION
-
-
-def _vector(value: Any) -> Any:
-    from pyspark.ml.linalg import Vectors
-
-    return value if value is None or _is_vector(value) else Vectors.dense(value)
 
 
 def _is_vector(value: Any) -> bool:
