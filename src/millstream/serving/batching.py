@@ -13,6 +13,7 @@ nothing in Python can stop that: the thread is left to end by itself and another
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -205,7 +206,7 @@ class Predictions:
     def deliver(self, *done: Any) -> None:
         """Hand what a thread has predicted to the event loop."""
         assert self._loop is not None
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all who wait
             self._loop.call_soon_threadsafe(self._done, *done)
 
     # In the thread
