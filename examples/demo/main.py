@@ -140,6 +140,12 @@ def register(run_id: str, name: str) -> None:
         console.print(f"  asked without a column: {error}\n", soft_wrap=True)
 
 
+def command() -> str:
+    """The command ``millstream`` as it is typed here."""
+    installed = Path(sys.executable).with_name("millstream")
+    return str(installed.relative_to(Path.cwd()) if installed.is_relative_to(Path.cwd()) else installed)
+
+
 def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -162,11 +168,12 @@ def main() -> None:
         console.print(f"open  {address}            experiments, runs and their files")
         console.print(f"open  {address}/docs       every call of the REST API")
         console.print(
-            f"type  millstream registry describe demo-diabetes --registry-uri sqlite:///{options.folder}/millstream.db",
+            f"type  {command()} registry describe demo-diabetes "
+            f"--registry-uri sqlite:///{options.folder}/millstream.db",
             soft_wrap=True,
         )
         console.print(
-            f"type  millstream server --backend-store-uri sqlite:///{options.folder}/millstream.db "
+            f"type  {command()} server --backend-store-uri sqlite:///{options.folder}/millstream.db "
             f"--artifacts-destination {options.folder}/artifacts",
             soft_wrap=True,
         )

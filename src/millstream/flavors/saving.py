@@ -39,6 +39,9 @@ def save(
     Returns what the MLmodel file says. Raises AlreadyExists when something is at ``path`` (an empty folder apart), and
     InvalidValue for options that do not fit together; then nothing is left behind.
     """
+    if signature not in (None, False) and not hasattr(signature, "to_dict"):
+        raise InvalidValue.of("signature", signature, "it is no ModelSignature",
+                              hint="make one with millstream.models.infer_signature(inputs, outputs)")
     target = Path(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise AlreadyExists(f"there is something at {target} already", hint="name a new folder, or remove that one")

@@ -51,3 +51,11 @@ def test_an_address_without_a_model_is_told(tmp_path: Path) -> None:
 def test_a_script_that_is_not_there_is_told() -> None:
     with pytest.raises(BadModel, match=r"model\.py"):
         millstream.pyfunc.log_model(name="model", python_model="model.py")
+
+
+def test_what_is_no_signature_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue, match="signature"):
+        millstream.sklearn.save_model(
+            LinearRegression(), tmp_path / "model", signature="double -> double"  # type: ignore[arg-type]
+        )
+    assert not (tmp_path / "model").exists()
