@@ -138,7 +138,7 @@ def test_the_setting_decides_for_all(folder: Path, variable: str, monkeypatch: p
 
 def test_not_even_ones_own_when_the_setting_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION", "false")
-    with pytest.raises(UntrustedModel):
+    with pytest.raises(UntrustedModel, match="MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION is false"):
         flavor.load_model(str(folder))
 
 
@@ -149,8 +149,9 @@ def test_a_model_of_the_store_in_use_is_trusted_and_of_an_unlisted_one_not(
     info = flavor.log_model(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), name="model")
     monkeypatch.setenv("MILLSTREAM_KEY_FILE", str(tmp_path / "a colleague's key"))
     monkeypatch.setenv("MILLSTREAM_TRUSTED_STORES", "https://other.example")
-    with pytest.raises(UntrustedModel):
+    with pytest.raises(UntrustedModel) as refused:
         flavor.load_model(info.model_uri)
+    assert "MILLSTREAM_TRUSTED_STORES trusts https://other.example alone" in str(refused.value.hint)
     monkeypatch.delenv("MILLSTREAM_TRUSTED_STORES")
     assert flavor.load_model(info.model_uri).predict([[2.0]]) == pytest.approx([2.0])
 

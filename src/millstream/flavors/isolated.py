@@ -160,7 +160,7 @@ def check_origin(folder: Path) -> None:
     if not trust.knows(folder) and not settings.ALLOW_PICKLE_DESERIALIZATION.get():
         raise UntrustedModel(
             f"the packages that the model at {folder} names run code of their makers when they are installed and used, "
-            "and nothing says that its maker is trusted", hint=trust.REMEDY,
+            "and nothing says that its maker is trusted", hint=trust.remedy(),
         )
 
 

@@ -41,15 +41,21 @@ def knows(path: Path) -> bool:
 
 def check(path: Path) -> None:
     """Raises UntrustedModel unless ``path``, a file or folder of a model, may run code when it is loaded."""
-    allowed = settings.ALLOW_PICKLE_DESERIALIZATION.get()
+    setting = settings.ALLOW_PICKLE_DESERIALIZATION
+    allowed = setting.get()
     if allowed:
         return
-    if allowed is None:
-        if knows(path):
-            return
-        remedy = REMEDY
-    else:
-        remedy = "ask for the model in a format without code, or unset ALLOW_PICKLE_DESERIALIZATION"
-    raise UntrustedModel(
-        f"{path} runs code of its maker when it is loaded, and nothing says that its maker is trusted", hint=remedy
-    )
+    what = f"{path} runs code of its maker when it is loaded"
+    if allowed is not None:
+        raise UntrustedModel(f"{what}, and {setting.variables[0]} is false",
+                             hint="ask for the model in a format without code, or unset the variable")
+    if not knows(path):
+        raise UntrustedModel(f"{what}, and nothing says that its maker is trusted", hint=remedy())
+
+
+def remedy() -> str:
+    """What whoever wants to use a model of unknown origin can do."""
+    stores = settings.TRUSTED_STORES.get()
+    if stores is None:
+        return REMEDY
+    return f"{settings.TRUSTED_STORES.variables[0]} trusts {stores or 'no store'} alone; {REMEDY}"
