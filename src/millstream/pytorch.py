@@ -20,6 +20,6 @@ FLAVOR_NAME = FLAVOR.name
 
 __all__ = [
     "FLAVOR_NAME", "MlflowModelCheckpointCallback", "_load_pyfunc", "autolog", "get_default_conda_env",
-    "get_default_pip_requirements", "load_checkpoint", "load_model", "load_state_dict", "log_model", "log_state_dict", "save_model",
-    "save_state_dict",
+    "get_default_pip_requirements", "load_checkpoint", "load_model", "load_state_dict", "log_model", "log_state_dict",
+    "save_model", "save_state_dict",
 ]

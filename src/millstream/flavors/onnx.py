@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from millstream.errors import CorruptModel, InvalidValue
 from millstream.flavors import loading, logging, saving
 from millstream.flavors.contract import Flavor, LogOptions, SaveOptions, Written, spelled_out
+from millstream.flavors.pytorch import evaluating
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -138,9 +139,10 @@ def from_torch(module: Any, *example: Any, **options: Any) -> Any:
     with tempfile.TemporaryDirectory() as scratch:
         file = os.path.join(scratch, FILE)
         shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in example)
-        torch.onnx.export(
-            module, example, file, **{"dynamo": True, "dynamic_shapes": shapes, "verbose": False, **options}
-        )
+        with evaluating(module):
+            torch.onnx.export(
+                module, example, file, **{"dynamo": True, "dynamic_shapes": shapes, "verbose": False, **options}
+            )
         return onnx.load(file)
 
 

@@ -173,7 +173,7 @@ class PythonFunction:
             tensors = {name: torch.as_tensor(numpy.asarray(value)) for name, value in data.items()}
         else:
             tensors = torch.from_numpy(numpy.array(data))
-        with _evaluating(self.pytorch_model), torch.no_grad():
+        with evaluating(self.pytorch_model), torch.no_grad():
             if device is not None:
                 self.pytorch_model.to(device)
             if isinstance(tensors, dict):
@@ -196,7 +196,7 @@ class PythonFunction:
 
 
 @contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[None]:
     """The module and all parts of it in evaluation mode, and afterwards as they were."""
     training = [part for part in module.modules() if part.training]
     for part in training:
@@ -238,7 +238,7 @@ def _export(module: Any, file: Path, example: Any) -> set[str]:
     prepared = examples.prepare(example).data
     values = prepared.to_numpy(dtype=numpy.float32) if hasattr(prepared, "to_numpy") else numpy.asarray(prepared)
     rows = values if len(values) > 1 else numpy.concatenate([values, values])  # one row would be traced as a constant
-    with _evaluating(module):
+    with evaluating(module):
         program = torch.export.export(
             module, (torch.from_numpy(rows.copy()),), dynamic_shapes=({0: torch.export.Dim.AUTO},)
         )

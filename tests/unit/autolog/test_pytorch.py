@@ -196,3 +196,18 @@ def test_arguments_that_make_no_sense() -> None:
         pytorch.autolog(checkpoint_mode="up")
     with pytest.raises(InvalidValue, match="checkpoint_save_freq"):
         pytorch.autolog(checkpoint_save_freq="hour")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tensorboard asks others for names that are going
+def test_what_a_summary_writer_is_given(tmp_path: Path) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    pytorch.autolog()
+    with millstream.start_run() as run, SummaryWriter(str(tmp_path / "events")) as writer:
+        for step in range(3):
+            writer.add_scalar("loss", torch.tensor(1.0 / (step + 1)), step)
+        writer.add_hparams({"depth": 3}, {"accuracy": 0.5})
+    found = millstream.get_run(run.info.run_id).data
+    assert history(run.info.run_id, "loss") == [(step, pytest.approx(1.0 / (step + 1))) for step in range(3)]
+    assert found.params == {"depth": "3"}
+    assert found.metrics["accuracy"] == 0.5

@@ -85,3 +85,17 @@ def test_a_missing_input_is_named(tmp_path: Path) -> None:
     numpy.testing.assert_allclose(model.predict(frame)["variable"], fitted.predict(frame), atol=1e-5)
     with pytest.raises(InvalidValue, match="'d'"):
         model.predict({name: X[:, :1] for name in "abc"})
+
+
+# onnxscript takes names from onnx that are going, and torch advises on a library that nobody asked for.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:onnxscript")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_a_module_of_pytorch(tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(1)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
+    onnx.save_model(onnx.from_torch(net, torch.from_numpy(X[:2])), tmp_path / "model")
+    (predicted,) = pyfunc.load_model(str(tmp_path / "model")).predict(X).values()
+    numpy.testing.assert_allclose(predicted, net(torch.from_numpy(X)).detach().numpy(), atol=1e-5)
