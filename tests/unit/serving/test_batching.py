@@ -129,10 +129,10 @@ def test_a_model_that_does_not_answer_by_rows_is_asked_one_by_one(total: Callabl
 
     async def work(predictions: Predictions) -> Any:
         first, second = await ask(predictions, 1), await ask(predictions, 2)
-        assert await asyncio.gather(ask(predictions, 1), ask(predictions, 2)) == [first, second]
+        assert list(await asyncio.gather(ask(predictions, 1), ask(predictions, 2))) == [first, second]
         assert not predictions.batched
         model.asked.clear()
-        assert await asyncio.gather(ask(predictions, 1), ask(predictions, 2)) == [first, second]
+        assert list(await asyncio.gather(ask(predictions, 1), ask(predictions, 2))) == [first, second]
 
     with_queue(model, work)
     assert model.asked == [[1], [2]]
