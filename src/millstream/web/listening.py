@@ -33,7 +33,7 @@ _KEEP_ALIVE_SECONDS = 75
 _RESTART_PAUSE_SECONDS = 1.0
 
 # What a worker runs: its socket, what to call when it answers, and the file of figures that all share.
-Work = Callable[[Any, socket.socket, Callable[[], None], "tuple[Path, int, int]"], None]
+Work = Callable[[Any, socket.socket, Callable[[], None], "tuple[Path, int, int] | None"], None]
 
 
 class Server(uvicorn.Server):
