@@ -7,6 +7,7 @@ models are logged by :meth:`millstream.models.Model.log`.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import tempfile
@@ -280,3 +281,10 @@ def format_docstring(param_docs: object) -> Callable[[Function], Function]:
 def docstring_version_compatibility_warning(integration_name: str) -> Callable[[Function], Function]:
     """A decorator that leaves a docstring as it is."""
     return format_docstring(integration_name)
+
+
+def __getattr__(name: str) -> Any:
+    # MLflow's users import these from here; they live in rooms behind this one.
+    if name in {"add_libraries_to_model"}:
+        return getattr(importlib.import_module("millstream.models"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

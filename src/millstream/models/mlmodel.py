@@ -227,3 +227,10 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     return str(value)
+
+
+def __getattr__(name: str) -> Any:
+    # MLflow's users import these from here; they live in rooms behind this one.
+    if name in {"ModelInfo", "get_model_info", "set_model", "update_model_requirements"}:
+        return getattr(importlib.import_module("millstream.models"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

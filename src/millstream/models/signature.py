@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dates
+import importlib
 import logging
 import sys
 from collections.abc import Mapping
@@ -162,3 +163,9 @@ def _param_type(value: Any) -> DataType | Object:
         raise InvalidValue(f"it has the type {kind!r}")
     return kind
 
+
+def __getattr__(name: str) -> Any:
+    # MLflow's users import these from here; they live in rooms behind this one.
+    if name in {"set_signature"}:
+        return getattr(importlib.import_module("millstream.models"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +60,11 @@ def test_what_is_no_signature_is_told(tmp_path: Path) -> None:
             LinearRegression(), tmp_path / "model", signature="double -> double"  # type: ignore[arg-type]
         )
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(("module", "name"), [
+    ("millstream.models.signature", "set_signature"), ("millstream.models.model", "ModelInfo"),
+    ("millstream.models.model", "get_model_info"), ("millstream.models.utils", "add_libraries_to_model"),
+])
+def test_names_are_where_mlflows_users_import_them_from(module: str, name: str) -> None:
+    assert getattr(importlib.import_module(module), name) is getattr(models, name)
