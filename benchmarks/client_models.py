@@ -102,7 +102,19 @@ def predict(api: Any, times: str) -> dict[str, float]:
     }
 
 
-WORK = {"log_model": log_model, "autolog": autolog, "loop": loop, "predict": predict}
+def save(api: Any, kind: str, folder: str) -> dict[str, Any]:
+    """A model with a signature in ``folder``, for a scoring server; its columns."""
+    model, data, target = small()
+    options = {"serialization_format": "cloudpickle"}
+    if kind == "xgboost":
+        import xgboost
+
+        model, options = xgboost.XGBRegressor(n_estimators=100, max_depth=4, n_jobs=1).fit(data, target), {}
+    importlib.import_module(f"{api.__name__}.{kind}").save_model(model, folder, input_example=data[:3], **options)
+    return {"columns": list(data.columns)}
+
+
+WORK = {"save": save, "log_model": log_model, "autolog": autolog, "loop": loop, "predict": predict}
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")

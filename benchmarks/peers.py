@@ -65,25 +65,40 @@ class Served:
 @contextmanager
 def served(peer: Peer, place: Path, database: Path | None = None) -> Iterator[Served]:
     """A server of ``peer`` with its defaults, on SQLite, in ``place``; stopped with all its processes at the end."""
-    place.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        *peer.command,
+    words = [
         "server",
         "--host",
         "127.0.0.1",
-        "--port",
-        str(port),
         "--backend-store-uri",
         f"sqlite:///{database or place / 'store.db'}",
         "--artifacts-destination",
         str(place / "artifacts"),
     ]
+    with _running(peer, place, words) as found:
+        yield found
+
+
+@contextmanager
+def scoring(peer: Peer, place: Path, model: Path) -> Iterator[Served]:
+    """A scoring server of ``peer`` for the model in a folder, with its defaults and one worker, in its environment."""
+    with _running(peer, place, ["models", "serve", "-m", str(model), "--env-manager", "local"]) as found:
+        yield found
+
+
+@contextmanager
+def _running(peer: Peer, place: Path, words: list[str]) -> Iterator[Served]:
+    """A command of ``peer`` that serves on a port until it is ended."""
+    place.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [*peer.command, *words, "--port", str(port)]
+    # MLflow starts its scoring server by the name of a program that its environment has.
+    environment = peer.environment()
+    environment["PATH"] = f"{peer.python.parent}{os.pathsep}{environment['PATH']}"
     began = time.perf_counter()
     with (place / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=place, env=peer.environment(), stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=place, env=environment, stdout=log, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
         while True:

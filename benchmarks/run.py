@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
-from peers import MLFLOW, OURS, PEERS, ROOT, THEIRS, Peer, run_client, served
+from peers import MLFLOW, OURS, PEERS, ROOT, THEIRS, Peer, run_client, scoring, served
 from seeding import history as history_of
 from seeding import seed_history_of_mlflow, seed_millstream, seed_mlflow
 
@@ -371,6 +371,36 @@ def models(bench: Bench) -> None:
                       "ms", ours[key], theirs[key]))
 
 
+def serving(bench: Bench) -> None:
+    """Scoring servers with one worker: the time until one answers, and single rows from one client and sixteen."""
+    seconds = 2 if bench.quick else 8
+    for kind, words in (("sklearn", "a scikit-learn pipeline"), ("xgboost", "XGBoost, 100 trees")):
+        found: dict[tuple[str, int], dict[str, float]] = {}
+        ready: dict[str, float] = {}
+        for peer in PEERS:
+            place = bench.folder(f"serving-{kind}-{peer.module}")
+            model = place / "model"
+            said = run_client(peer, place, "save", kind, str(model), program="client_models.py")
+            columns = ",".join(json.loads(said)["columns"])
+            with scoring(peer, place, model) as running:
+                ready[peer.name] = running.ready_seconds * 1000
+                for clients in (1, 16):
+                    for length in (1, seconds):  # the first warms up
+                        command = ["wrk", "-t1", f"-c{clients}", f"-d{length}s", "--timeout", "60s", "-s",
+                                   str(ROOT / "benchmarks" / "score.lua"), running.address, "--", columns]
+                        done = subprocess.run(command, capture_output=True, text=True, check=True)
+                        line = next(line for line in done.stdout.splitlines() if line.startswith("JSON "))
+                        found[peer.name, clients] = json.loads(line[5:])
+        bench.add(Row(f"scoring server, {words}: from its start to its first answer", "ms", ready[OURS.name],
+                      ready[THEIRS.name], "8 ×"))
+        for clients, goal in ((1, "5 ×"), (16, "30 ×")):
+            ours, theirs = found[OURS.name, clients], found[THEIRS.name, clients]
+            assert not ours["errors"], f"{ours['errors']} errors"
+            who = f"scoring of single rows, {words}, {clients} client{'s' if clients > 1 else ''}"
+            bench.add(Row(who, "requests/s", rate(ours), rate(theirs), goal, True))
+            bench.add(Row(f"{who}, 99th percentile", "ms", ours["p99"] / 1000, theirs["p99"] / 1000, "lower"))
+
+
 def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
     """Lists of ``size`` items."""
     batch: list[Any] = []
@@ -423,6 +453,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "search": search,
     "history": history,
     "models": models,
+    "serving": serving,
     "million": million,
 }
 
