@@ -27,7 +27,7 @@ PROGRAMS = {
 
 # Programs of the newest client whose trainings are logged by themselves; they need libraries that only its environment
 # and ours have.
-TRAININGS = ["boosters", "statistics", "networks", "lightning"]
+TRAININGS = ["boosters", "statistics", "networks", "lightning", "grid"]
 
 
 def programs(client: str) -> list[str]:

@@ -78,7 +78,11 @@ def keep_search(report: Report, run_id: str) -> None:
         uri = f"runs:/{run_id}/{name}"
         found = mlflow.pyfunc.load_model(uri)
         report.keep(f"{name} predicts", np.round(found.predict(rows), 6).tolist())
-        report.keep(f"{name} signature", found.metadata.signature.to_dict())
+        signature = found.metadata.signature
+        # MLflow's columns are in another order each time.
+        report.keep(f"{name} signature", signature and {
+            "inputs": sorted(signature.inputs.to_dict(), key=json.dumps), "outputs": signature.outputs.to_dict(),
+        })
         report.keep(f"{name} class", [type(stage).__name__ for stage in mlflow.spark.load_model(uri).stages])
 
 
