@@ -28,17 +28,21 @@ _SCALARS = frozenset({int, float, str, bool, type(None)})
 _PLAIN = frozenset({DataType.boolean, DataType.integer, DataType.long, DataType.float, DataType.double,
                     DataType.string})
 _FLOATS = frozenset({DataType.float, DataType.double})
+_EXACT = 2.0**53  # beyond it, not every whole number is a double
 
 
 class Asked:
     """One request: ``read()`` gives the data and params. Those with equal ``key``, not None, may be merged."""
 
-    __slots__ = ("_body", "_kind", "_schema", "key", "rows")
+    __slots__ = ("_body", "_kind", "_labels", "_schema", "key", "rows")
 
-    def __init__(self, kind: str, body: Any, schema: Schema | None, key: Any = None, rows: int = 0) -> None:
+    def __init__(
+        self, kind: str, body: Any, schema: Schema | None, key: Any = None, rows: int = 0, labels: Any = None
+    ) -> None:
         self._kind = kind
         self._body = body
         self._schema = schema
+        self._labels = labels  # of a table of doubles
         self.key = key
         self.rows = rows
 
@@ -49,6 +53,8 @@ class Asked:
             if not isinstance(body, dict):
                 raise BadRequest("the body is JSON, and not an object",
                                  hint=f"send an object with one of {', '.join(payloads.FORMS)}")
+            if self._labels is not None and (numbers := _numbers([self])) is not None:
+                return numbers, body.get("params")
             return payloads.parse(body, self._schema)
         return _table(self._kind, self._body, self._schema), None
 
@@ -56,6 +62,8 @@ class Asked:
 def merged(asked: Sequence[Asked]) -> tuple[Any, dict[str, Any] | None]:
     """The data of alike requests one after the other, and the params that they share."""
     first = asked[0]
+    if first._labels is not None and (numbers := _numbers(asked)) is not None:
+        return numbers, first._body.get("params")
     form = first.key[0]
     bodies = [one._body[form] for one in asked]
     if form == "dataframe_split":
@@ -63,6 +71,24 @@ def merged(asked: Sequence[Asked]) -> tuple[Any, dict[str, Any] | None]:
     else:
         content = [row for body in bodies for row in body]
     return payloads.parse({**first._body, form: content}, first._schema)
+
+
+def _numbers(asked: Sequence[Asked]) -> Any:
+    """The table of doubles of these requests, made at once; None when a number is not exactly a double."""
+    import numpy
+    import pandas
+
+    if asked[0].key[0] == "dataframe_split":
+        rows = [row for one in asked for row in one._body["dataframe_split"]["data"]]
+    else:
+        rows = [list(row.values()) for one in asked for row in one._body["dataframe_records"]]
+    try:
+        made = numpy.array(rows, dtype=numpy.float64)
+    except OverflowError:
+        return None
+    if numpy.abs(made).max() >= _EXACT:
+        return None
+    return pandas.DataFrame(made, columns=asked[0]._labels.view())
 
 
 def content_kind(header: bytes | None) -> str:
@@ -110,6 +136,8 @@ class Reader:
             spec.type.kind == "f" for spec in schema or () if not isinstance(spec, ColSpec)
         )
         self._known: dict[Any, Any] = {}
+        self._doubles = frozenset(spec.name for spec in columns if spec.type is DataType.double)
+        self._labels: dict[tuple[Any, ...], Any] = {}
 
     def read(self, kind: str, body: bytes, *, alone: bool) -> Asked:
         """The request in a ``body`` of this content type; ``alone`` says that it will not be merged."""
@@ -119,7 +147,7 @@ class Reader:
         if alone or not self._batches or len(body) > SMALL_BYTES or not isinstance(values, dict):
             return Asked(kind, values if isinstance(values, dict) else body, self._schema)
         key, rows = self._alike(values)
-        return Asked(kind, values, self._schema, key, rows)
+        return Asked(kind, values, self._schema, key, rows, self._labels_of(key) if key is not None else None)
 
     def _alike(self, body: dict[str, Any]) -> tuple[Any, int]:
         """What requests have in common that may be merged, and the rows of this one; None for one that may not."""
@@ -154,6 +182,20 @@ class Reader:
         if kinds is None or not rows:
             return None, 0
         return (form, names, kinds, None if params is None else msgspec.json.encode(params)), len(rows)
+
+    def _labels_of(self, key: tuple[Any, ...]) -> Any:
+        """The columns of a table that holds nothing but doubles; None for every other."""
+        form, names, kinds, _ = key
+        if form not in ("dataframe_split", "dataframe_records") or not names or set(kinds) != {float}:
+            return None
+        if names not in self._labels:
+            import pandas
+
+            if len(self._labels) >= 256:
+                self._labels.clear()
+            fits = self._doubles.issuperset(names)
+            self._labels[names] = pandas.DataFrame(columns=list(names)).columns if fits else None
+        return self._labels[names]
 
     def _same(self, names: tuple[Any, ...], rows: list[Any]) -> Any:
         """The types of the cells, the same in each row; None when they differ or hold more than one value."""

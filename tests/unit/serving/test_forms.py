@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.errors import BadRequest, UnknownContentType
+from millstream.models import payloads
 from millstream.models.schema import ColSpec, Schema, TensorSpec
 from millstream.serving.answers import parts, printed, values
 from millstream.serving.forms import CSV, JSON, PARQUET, Reader, content_kind, merged
@@ -102,6 +103,23 @@ def test_csv_has_dates_where_the_model_has_dates() -> None:
 def test_a_broken_parquet_file_is_told() -> None:
     with pytest.raises(BadRequest, match="no Parquet"):
         Reader(None).read(PARQUET, b"PAR1", alone=False).read()
+
+
+@pytest.mark.parametrize(
+    "rows", [[[1.5, 2.5]], [[1, 2.5], [-3.25, 4]], [[2**53 + 1, 1.0]], [[2**70, 1.0]], [[10**400, 0.5]]]
+)
+@pytest.mark.parametrize("form", ["split", "records"])
+def test_a_table_of_doubles_is_made_at_once_and_is_the_same(rows: list[list[float]], form: str) -> None:
+    schema = Schema([ColSpec("double", "a"), ColSpec("double", "b", required=False)])
+    body: dict[str, Any] = split(*rows, columns=("b", "a"))
+    if form == "records":
+        body = {"dataframe_records": [dict(zip("ba", row, strict=True)) for row in rows]}
+    asked = Reader(schema).read(JSON, json.dumps({**body, "params": {"p": 1}}).encode(), alone=False)
+    assert asked.key is not None
+    expected = payloads.parse({**body, "params": {"p": 1}}, schema)
+    for data, params in (asked.read(), merged([asked])):
+        pd.testing.assert_frame_equal(data, expected[0])
+        assert params == expected[1]
 
 
 CELLS: Any = st.one_of(st.integers(-5, 5), st.floats(-5, 5), st.booleans(), st.none(), st.text(max_size=2))
