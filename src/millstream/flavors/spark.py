@@ -7,6 +7,7 @@ are loaded from any model; others only where the model's maker is trusted, like 
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import re
@@ -269,8 +270,8 @@ def _read(folder: Path, block: Mapping[str, Any], dfs_tmpdir: str | None) -> Any
     session()
     module, _, name = named.rpartition(".")
     try:
-        kind = getattr(__import__(module, fromlist=[name]), name)
-    except (ImportError, AttributeError) as error:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise BadModel(f"the model at {folder} is of the class {named}, which is not found here: {error}",
                        hint="install what the model's requirements.txt names") from error
     if dfs_tmpdir is None and _is_on_this_machine():
