@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -380,6 +381,16 @@ def test_several_workers_share_a_port_and_their_figures(place: Path, pipeline: P
         told = running.ask("GET", "/metrics").body.decode()
         assert 'millstream_scoring_requests_total{route="invocations",status="200"} 10.0' in told
         assert running.process.stop() == 0
+
+
+def test_the_process_in_a_models_environment_ends_with_the_one_that_started_it(place: Path, pipeline: Path) -> None:
+    config = json.dumps({"folder": str(pipeline), "port": 0})
+    command = [sys.executable, "-m", "millstream.serving", config, "--while-stdin"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=place) as process:
+        assert process.stdin is not None and process.stderr is not None
+        assert b"The model is served at" in process.stderr.readline()
+        process.stdin.close()
+        assert process.wait(30) == 0
 
 
 def test_other_machines_are_let_in_only_knowingly(place: Path, pipeline: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +28,7 @@ logger = logging.getLogger("millstream.serving")
 
 # What runs beyond its deadline when the server ends is waited for that long.
 _GRACE_SECONDS = 5
+WHILE_STDIN = "--while-stdin"
 
 
 def serve(config: ServingConfig, *, on_ready: Callable[[str], None] | None = None) -> None:
@@ -53,9 +56,9 @@ def serve_elsewhere(config: ServingConfig, *, manager: str, with_mlflow: bool = 
     folder = Path(config.folder)
     wanted = isolated.environment_of(folder, manager=manager, with_mlflow=with_mlflow)
     built = isolated.built_for(folder, wanted)
-    command = [str(built.python), "-m", "millstream.serving", msgspec.json.encode(config).decode()]
+    command = [str(built.python), "-m", "millstream.serving", msgspec.json.encode(config).decode(), WHILE_STDIN]
     with built.in_use():
-        process = subprocess.Popen(command, env=built.variables(), stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=built.variables(), stdin=subprocess.PIPE)
 
         def hand_on(number: int, frame: FrameType | None) -> None:
             process.send_signal(number)
@@ -70,6 +73,8 @@ def serve_elsewhere(config: ServingConfig, *, manager: str, with_mlflow: bool = 
                 signal.signal(number, former)
             if process.poll() is None:
                 process.kill()
+            if process.stdin is not None:
+                process.stdin.close()
 
 
 def found(model_uri: str, config: ServingConfig) -> ServingConfig:
@@ -101,13 +106,25 @@ def _work(
     Server(app, on_ready, grace_seconds=grace).run_on(listening)
 
 
+def _end_with_stdin() -> None:
+    while os.read(0, 4096):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _announce(where: str) -> None:
     print(f"The model is served at {where}/invocations", file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m millstream.serving CONFIG``, the configuration as JSON: what runs in the model's environment."""
+    """``python -m millstream.serving CONFIG``, the configuration as JSON: what runs in the model's environment.
+
+    With ``--while-stdin`` it ends when its standard input does, that is, with the process that started it.
+    """
     try:
+        if WHILE_STDIN in arguments:
+            arguments = [one for one in arguments if one != WHILE_STDIN]
+            threading.Thread(target=_end_with_stdin, name="millstream-stdin", daemon=True).start()
         if len(arguments) != 1:
             raise InvalidValue("one argument is expected: the configuration as JSON",
                                hint="use `millstream models serve`")
