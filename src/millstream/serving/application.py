@@ -311,6 +311,7 @@ class Application:
 
     def _on_batch(self, requests: int, rows: int) -> None:
         self.meter.count_batch(requests, rows)
+        self.meter.show(self.active, self.predictions.waiting)  # for the other workers, which may be asked
 
     # The rest
 
