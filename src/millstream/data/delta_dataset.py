@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from millstream.data.dataset import Dataset, check_column
-from millstream.data.delta_dataset_source import DeltaDatasetSource, active_spark_session, open_delta_table
+from millstream.data.delta_dataset_source import DeltaDatasetSource, open_delta_table, session_for
 from millstream.data.spark_dataset import SparkDataset, from_spark
 from millstream.errors import InvalidValue
 from millstream.models.inference import spark_column
@@ -98,8 +98,8 @@ def load_delta(
     """
     if (path is None) == (table_name is None):
         raise InvalidValue("a Delta table is given by its path or by its name")
-    session = active_spark_session()
-    if session is not None and (table_name is not None or _reads_delta(session)):
+    session = session_for(table_name)
+    if session is not None:
         reader = session.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -107,10 +107,6 @@ def load_delta(
         return from_spark(frame, path, table_name, version, None, targets, name, digest)
     table = open_delta_table(path, table_name, None if version is None else int(version), **options)
     return DeltaDataset(table, DeltaDatasetSource(path, None, table.version()), targets, name, digest)
-
-
-def _reads_delta(session: Any) -> bool:
-    return "delta" in session.conf.get("spark.sql.extensions", "").lower()
 
 
 def _fields(table: Any) -> list[dict[str, Any]]:

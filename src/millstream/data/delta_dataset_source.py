@@ -65,12 +65,13 @@ class DeltaDatasetSource(DatasetSource):
         return self._id
 
     def load(self, **kwargs: Any) -> Any:
-        """The table at its version: a Spark DataFrame where a Spark session is active, else a ``deltalake.DeltaTable``.
+        """The table at its version: a Spark DataFrame where a Spark session that reads Delta tables is active, else a
+        ``deltalake.DeltaTable``.
 
         ``kwargs`` are options of the reader, or of ``DeltaTable`` (``storage_options``). Without a session, raises
         InvalidValue for a table of a catalog, and NotSupported when ``deltalake`` is not installed.
         """
-        session = active_spark_session()
+        session = session_for(self._name)
         if session is not None:
             reader = session.read.format("delta").options(**kwargs)
             if self._version is not None:
@@ -100,13 +101,17 @@ class DeltaDatasetSource(DatasetSource):
         return bool(dot) and catalog not in _PLAIN_CATALOGS
 
 
-def active_spark_session() -> Any:
-    """The active session of a pyspark that the program has imported, None when there is none."""
+def session_for(table_name: str | None) -> Any:
+    """The active session of a pyspark that the program has imported, if it can read the table: any by its name, one
+    with the extension for Delta tables by its path. None when there is none."""
     if "pyspark.sql" not in sys.modules:
         return None
     from pyspark.sql import SparkSession
 
-    return SparkSession.getActiveSession()
+    session: Any = SparkSession.getActiveSession()
+    if session is None or table_name is not None:
+        return session
+    return session if "delta" in session.conf.get("spark.sql.extensions", "").lower() else None
 
 
 def open_delta_table(path: str | None, name: str | None, version: int | None, **options: Any) -> Any:

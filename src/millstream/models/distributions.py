@@ -122,8 +122,13 @@ def distribution_of(module: str) -> Distribution | None:
     folder = os.path.dirname(file) if os.path.basename(file).startswith("__init__.") else file
     for _ in module.split("."):
         folder = os.path.dirname(folder)
-    site = _site(folder)
-    return site.owner(os.path.relpath(file, folder).replace(os.sep, "/"), module) if site else None
+    # A package may have put a part of it (catboost its _catboost) among the modules under a name of its own.
+    for place in (folder, *(entry for entry in sys.path if entry != folder and file.startswith(entry + os.sep))):
+        site = _site(place)
+        owner = site.owner(os.path.relpath(file, place).replace(os.sep, "/"), module) if site else None
+        if owner is not None:
+            return owner
+    return None
 
 
 def distribution_named(name: str) -> Distribution | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import deltalake
@@ -92,7 +93,8 @@ def test_the_latest_version_is_read_from_the_log(table: str, tmp_path: Path) -> 
     assert delta_version(None, None, None) is None
 
 
-def test_what_names_no_table(table: str) -> None:
+def test_what_names_no_table(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pyspark.sql", raising=False)  # a program without Spark
     with pytest.raises(InvalidValue, match="by its path or by its name"):
         load_delta()
     with pytest.raises(InvalidValue, match="by its path or by its name"):
