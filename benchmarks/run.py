@@ -1,7 +1,7 @@
 """Measure Millstream and MLflow on the same work in one go, print ratios, write RESULTS.md.
 
     make bench                                  # everything, about 15 minutes
-    python benchmarks/run.py --rows import,rest # some rows
+    python benchmarks/run.py --rows import,rest # some rows; the others keep what they were
     python benchmarks/run.py --quick            # smaller numbers, nothing is written
 
 Figures are medians; each row says what it did. Both servers run with their defaults on SQLite, on loopback.
@@ -367,8 +367,8 @@ def models(bench: Bench) -> None:
                   ours["microseconds"], theirs["microseconds"]))
     ours, theirs = both("predict", "200" if bench.quick else "1000", "200" if bench.quick else "1000")
     for key, words in (("row", "one row"), ("million", "1,000,000 rows")):
-        bench.add(Row(f"pyfunc predict of {words}, signature checked (bare predict: {shown(ours[f'{key} bare'])} ms)",
-                      "ms", ours[key], theirs[key]))
+        bench.add(Row(f"pyfunc predict of {words}, signature checked", "ms", ours[key], theirs[key]))
+        bench.add(Row(f"the same of {words} by the estimator itself", "ms", ours[f"{key} bare"], theirs[f"{key} bare"]))
 
 
 def serving(bench: Bench) -> None:
@@ -482,23 +482,28 @@ def machine() -> str:
     )
 
 
-def report(bench: Bench) -> str:
-    """The page with the results."""
+def report(bench: Bench, before: str) -> str:
+    """The page with the results: of ``before``, the page as it was, the rows that were not measured again stay."""
     lines = [
         "# Results",
         "",
-        f"Millstream beside MLflow {MLFLOW}, measured in one go by `make bench` on {time.strftime('%Y-%m-%d')}.",
+        f"Millstream beside MLflow {MLFLOW}, measured by `make bench`, both systems in one go; each row as it was when it "
+        "was measured last.",
         "",
         f"Machine: {machine()}. Medians; both servers with their defaults, on SQLite, on loopback; load from `wrk` on "
         "the same machine. Ratios say how many times better ours is.",
         "",
-        "| work | unit | Millstream | MLflow | ratio | goal |",
-        "|---|---|--:|--:|--:|---|",
+        "| work | unit | Millstream | MLflow | ratio | goal | on |",
+        "|---|---|--:|--:|--:|---|---|",
     ]
+    table = {line.split(" | ")[0]: line for line in before.splitlines() if line.startswith("| ") and " | " in line[2:]}
+    table.pop("| work", None)
     for row in bench.rows:
         ratio = f"{row.ratio:,.1f} ×" if row.ratio else ""
         theirs = shown(row.theirs) if row.theirs is not None else ""
-        lines.append(f"| {row.work} | {row.unit} | {shown(row.ours)} | {theirs} | {ratio} | {row.goal} |")
+        cells = (row.work, row.unit, shown(row.ours), theirs, ratio, row.goal, time.strftime("%Y-%m-%d"))
+        table[f"| {row.work}"] = f"| {' | '.join(cells)} |"
+    lines += table.values()
     notes = ROOT / "benchmarks" / "NOTES.md"
     return "\n".join([*lines, "", LIMITS, "", notes.read_text() if notes.exists() else ""]).rstrip() + "\n"
 
@@ -519,10 +524,9 @@ def main() -> None:
         for name in chosen:
             ROWS[name](bench)
             _connections.clear()
-    if not options.quick and chosen == list(ROWS):
-        (ROOT / "benchmarks" / "RESULTS.md").write_text(report(bench))
-    elif not options.quick:
-        print(report(bench))
+    if not options.quick:
+        page = ROOT / "benchmarks" / "RESULTS.md"
+        page.write_text(report(bench, page.read_text() if page.exists() and chosen != list(ROWS) else ""))
 
 
 if __name__ == "__main__":
