@@ -487,8 +487,8 @@ def report(bench: Bench, before: str) -> str:
     lines = [
         "# Results",
         "",
-        f"Millstream beside MLflow {MLFLOW}, measured by `make bench`, both systems in one go; each row as it was when it "
-        "was measured last.",
+        f"Millstream beside MLflow {MLFLOW}, measured by `make bench`, both systems in one go; each row as it was when "
+        "it was measured last.",
         "",
         f"Machine: {machine()}. Medians; both servers with their defaults, on SQLite, on loopback; load from `wrk` on "
         "the same machine. Ratios say how many times better ours is.",
