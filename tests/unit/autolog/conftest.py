@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ import millstream
 from millstream.autolog import LIBRARIES, Patches, Training, autologging
 from millstream.autolog.libraries import Library
 from millstream.entities import Run
-from millstream.tracking import experiments, late, recorder, stores
-from millstream.tracking.active import end_everywhere, local
+from millstream.tracking import recorder
+from tests.isolation import isolated
 
 BOOST = '''
 """A small library."""
@@ -74,26 +73,8 @@ def error(a, b):
 @pytest.fixture
 def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of its own for the store, the outbox and the working directory; every library is off after it."""
-    for variable in list(os.environ):
-        if variable.startswith(("MLFLOW_", "MILLSTREAM_")):
-            monkeypatch.delenv(variable)
-    monkeypatch.setenv("MILLSTREAM_OUTBOX_DIR", str(tmp_path / "outbox"))
-    for name in ("TRACKING_URI", "EXPERIMENT_ID", "EXPERIMENT_NAME"):
-        monkeypatch.setenv(f"MILLSTREAM_{name}", "")
-        monkeypatch.delenv(f"MILLSTREAM_{name}")
-    monkeypatch.chdir(tmp_path)
-    stores.set_tracking_uri(str(tmp_path / "runs"))
-    yield tmp_path
-    millstream.autolog(disable=True)
-    end_everywhere()
-    late.wait()
-    recorder.flush()
-    local.last = local.model_id = local.last_model_id = None
-    local.model_is_chosen = False
-    local.refresh()
-    experiments.forget_experiments()
-    stores.close_stores()
-    stores.set_tracking_uri(None)
+    with isolated(tmp_path, monkeypatch):
+        yield tmp_path
 
 
 class Boost:
