@@ -72,7 +72,7 @@ def log_model(
     return logging.log(save, artifact_path, **options)
 
 
-def load_model(model_uri: str, dst_path: str | None = None) -> Any:
+def load_model(model_uri: str | os.PathLike[str], dst_path: str | None = None) -> Any:
     """The model of CatBoost at ``model_uri``. Raises BadModel, CorruptModel, and NotSupported for the formats that are
     for other programs."""
     folder, _, block = loading.open_model(model_uri, FLAVOR.name, dst_path)

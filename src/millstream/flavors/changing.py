@@ -18,7 +18,7 @@ from millstream.models.signature import ModelSignature
 from millstream.tracking.client import MlflowClient
 
 
-def get_model_info(model_uri: str) -> ModelInfo:
+def get_model_info(model_uri: str | os.PathLike[str]) -> ModelInfo:
     """The facts of the model at ``model_uri``, with those of the logged model that it is. Only MLmodel is fetched."""
     model = Model.load(loading.fetch_file(model_uri, mlmodel.FILE))
     return ModelInfo.of(model, logged_model_of(model), uri=str(model_uri))
@@ -34,7 +34,7 @@ def logged_model_of(model: Model) -> LoggedModel | None:
         return None
 
 
-def set_signature(model_uri: str, signature: ModelSignature) -> None:
+def set_signature(model_uri: str | os.PathLike[str], signature: ModelSignature) -> None:
     """Give the model at ``model_uri`` another signature; nothing else of it changes.
 
     Raises InvalidValue for what is no signature, and for a registered version, whose files do not change.
@@ -47,10 +47,11 @@ def set_signature(model_uri: str, signature: ModelSignature) -> None:
     rewrite(model_uri, {mlmodel.FILE: model.to_yaml()})
 
 
-def rewrite(model_uri: str, texts: dict[str, str]) -> None:
+def rewrite(model_uri: str | os.PathLike[str], texts: dict[str, str]) -> None:
     """Replace files of the model at ``model_uri`` by texts, and tell its manifest. Raises InvalidValue for a version of
     a registered model: what was registered stays as it was."""
-    if scheme(model_uri) == "models" and (registered := parse_model_uri(model_uri).name) is not None:
+    uri = os.fspath(model_uri)
+    if scheme(uri) == "models" and (registered := parse_model_uri(uri).name) is not None:
         raise InvalidValue(
             f"{model_uri} is a version of the registered model {registered}, whose files do not change",
             hint="change the logged model (models:/<model id>, runs:/…) before you register it, or log it again",
@@ -90,7 +91,7 @@ def infer_pip_requirements(
     return requirements.infer_requirements(modules) or list(fallback or [])
 
 
-def validate_serving_input(model_uri: str, serving_input: str | dict[str, Any]) -> Any:
+def validate_serving_input(model_uri: str | os.PathLike[str], serving_input: str | dict[str, Any]) -> Any:
     """What the model predicts for a request body of a scoring server. Raises as reading the body or predicting does."""
     from millstream.flavors.pyfunc.loading import load_model
 

@@ -70,7 +70,7 @@ def log_model(
 
 
 def load_model(
-    model_uri: str, dst_path: str | None = None, custom_objects: Mapping[str, Any] | None = None,
+    model_uri: str | os.PathLike[str], dst_path: str | None = None, custom_objects: Mapping[str, Any] | None = None,
     load_model_kwargs: Mapping[str, Any] | None = None,
 ) -> Any:
     """The Keras model at ``model_uri``; an exported one comes as what TensorFlow reads, with a function ``serve``.

@@ -89,7 +89,7 @@ def log_model(
     return logging.log(save, artifact_path, **options)
 
 
-def load_model(model_uri: str, dst_path: str | None = None) -> Any:
+def load_model(model_uri: str | os.PathLike[str], dst_path: str | None = None) -> Any:
     """The ``Booster`` or estimator of the model at ``model_uri``. Raises BadModel, CorruptModel, UntrustedModel."""
     folder, _, block = loading.open_model(model_uri, FLAVOR.name, dst_path)
     return _read(loading.file_of(folder, block, "data", default="model.lgb"), block)

@@ -81,7 +81,7 @@ def log_model(
     return logging.log(save, artifact_path, **options)
 
 
-def load_model(model_uri: str, dst_path: str | None = None) -> Any:
+def load_model(model_uri: str | os.PathLike[str], dst_path: str | None = None) -> Any:
     """The ``ModelProto`` of the model at ``model_uri``. Raises BadModel and CorruptModel."""
     import onnx
     from google.protobuf.message import DecodeError

@@ -87,7 +87,7 @@ def log_model(
     return logging.log(save, artifact_path, **options)
 
 
-def load_model(model_uri: str, dst_path: str | None = None, **options: Any) -> Any:
+def load_model(model_uri: str | os.PathLike[str], dst_path: str | None = None, **options: Any) -> Any:
     """The module of the model at ``model_uri``; an exported program comes as the module that runs it.
 
     ``options`` go to ``torch.load`` (such as ``map_location``). Raises BadModel, CorruptModel, UntrustedModel.

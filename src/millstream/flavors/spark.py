@@ -85,7 +85,7 @@ def log_model(
     return logging.log(save, artifact_path, **options)
 
 
-def load_model(model_uri: str, dfs_tmpdir: str | None = None, dst_path: str | None = None) -> Any:
+def load_model(model_uri: str | os.PathLike[str], dfs_tmpdir: str | None = None, dst_path: str | None = None) -> Any:
     """The ``PipelineModel`` of the model at ``model_uri``, in the active Spark session or a new local one.
 
     ``dfs_tmpdir`` is as for :func:`save_model`. Raises BadModel, CorruptModel, and UntrustedModel for a model that

@@ -85,7 +85,7 @@ def log_model(
 
 
 def load_model(
-    model_uri: str, dst_path: str | None = None, saved_model_kwargs: Mapping[str, Any] | None = None,
+    model_uri: str | os.PathLike[str], dst_path: str | None = None, saved_model_kwargs: Mapping[str, Any] | None = None,
     keras_model_kwargs: Mapping[str, Any] | None = None,
 ) -> Any:
     """The model at ``model_uri``: a Keras model, or what ``tf.saved_model.load`` makes of a ``tf.Module``.
