@@ -168,7 +168,10 @@ def test_a_model_logged_by_mlflow_into_our_server_is_loaded_from_there(
         server=served, data=data, model=fitted,
     )
     # It carries nobody's seal: the store in use is what is trusted.
-    for uri in (logged["uri"], f"runs:/{logged['run']}/model", "models:/from mlflow/1", "models:/from mlflow/latest"):
+    place = millstream.get_logged_model(logged["model"]).artifact_location
+    assert place.startswith("mlflow-artifacts:")
+    for uri in (logged["uri"], f"runs:/{logged['run']}/model", "models:/from mlflow/1", "models:/from mlflow/latest",
+                place):
         np.testing.assert_array_equal(millstream.pyfunc.load_model(uri).predict(data), fitted.predict(data))
     found = millstream.get_logged_model(logged["model"])
     assert found.params == {"depth": "3"}

@@ -35,7 +35,7 @@ def fetch(model_uri: str | os.PathLike[str], dst_path: str | os.PathLike[str] | 
             hint="millstream.search_logged_models() lists what was logged, each with its address models:/<model id>",
         ) from None
     manifest.check(folder)
-    if scheme(uri) in ("runs", "models") and _is_trusted():
+    if scheme(uri) in ("runs", "models", "mlflow-artifacts") and _is_trusted():
         trust.vouch(folder)
     return folder
 
