@@ -6,6 +6,7 @@ import ast
 import json
 import pickle
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from millstream import pyfunc
 from millstream import sklearn as flavor
 from millstream.errors import BadModel, CorruptModel, UntrustedModel
 from millstream.models import manifest
+from tests.isolation import isolated
 
 PACKAGE = Path(millstream.__file__).parent
 GATE = PACKAGE / "models" / "pickles.py"
@@ -62,10 +64,10 @@ class Hostile:
 
 
 @pytest.fixture(autouse=True)
-def own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MILLSTREAM_KEY_FILE", str(tmp_path / "key"))
-    monkeypatch.delenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", raising=False)
-    monkeypatch.delenv("MILLSTREAM_ALLOW_PICKLE_DESERIALIZATION", raising=False)
+def own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with isolated(tmp_path, monkeypatch):
+        monkeypatch.setenv("MILLSTREAM_KEY_FILE", str(tmp_path / "key"))
+        yield
 
 
 @pytest.fixture
@@ -145,7 +147,6 @@ def test_not_even_ones_own_when_the_setting_says_so(folder: Path, monkeypatch: p
 def test_a_model_of_the_store_in_use_is_trusted_and_of_an_unlisted_one_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    millstream.set_tracking_uri(str(tmp_path / "runs"))
     info = flavor.log_model(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), name="model")
     monkeypatch.setenv("MILLSTREAM_KEY_FILE", str(tmp_path / "a colleague's key"))
     monkeypatch.setenv("MILLSTREAM_TRUSTED_STORES", "https://other.example")

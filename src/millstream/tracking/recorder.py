@@ -153,7 +153,8 @@ class Recorder:
             self.store.execute(batch)
 
     def log_outputs(self, models: Sequence[LoggedModelOutput]) -> None:
-        """Enter models that the run has made, each at a step; the last metrics of that step were measured on them."""
+        """Enter models that the run has made, each at a step: the last metrics of that step were measured on them,
+        where nothing else is said."""
         self.store.execute(LogOutputs(self.run_id, list(models)))
         self.flush()
         last = self.store.execute(GetRun(self.run_id)).run.data.metric_list
@@ -165,7 +166,7 @@ class Recorder:
                     known.append(made.model_id)
         self.write(metrics=[
             Metric(point.key, point.value, point.timestamp, point.step, made.model_id)
-            for made in models for point in last if point.step == made.step
+            for made in models for point in last if point.step == made.step and point.model_id is None
         ])
 
     def end(self, status: str, end_time: int) -> None:
