@@ -360,7 +360,7 @@ class Shipper:
 
 SHIPPER = Shipper()
 os.register_at_fork(after_in_child=SHIPPER.after_fork_in_child)
-# What is registered last ends first: the first finalizer of the process registers the end of all of them. Were that one of
-# a connection that the thread above opens, finalizers would be looked through while the thread still makes some.
+# What is registered last ends first, and the first finalizer of the process registers the end of all of them. Were that
+# one of a connection that the thread above opens, they would be looked through while the thread still makes some.
 finalize(SHIPPER, int).atexit = False
 atexit.register(SHIPPER.finish)
