@@ -7,14 +7,18 @@ import contextlib
 import inspect
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from millstream.autolog.patching import Call
+from millstream.autolog.patching import Call, Patches
+from millstream.autolog.sklearn import afterwards
 from millstream.autolog.training import Training, first_rows
 
 if TYPE_CHECKING:
     from millstream.data import Dataset
+
+
+Body: TypeAlias = Generator[None, Any, Any]
 
 
 class _Source:
@@ -138,6 +142,36 @@ class Estimators:
 
     def __init__(self) -> None:
         self._local = threading.local()
+
+    def patch(
+        self, patches: Patches, library: Any, names: Iterable[str], fit: Callable[[Training], Body],
+        rounds: Callable[[Call, Training], Body],
+    ) -> None:
+        """Patch those of a library's estimators that it has: their ``fit``, predictions and ``score``.
+
+        The library's own ``train`` inside ``fit`` is accompanied by ``rounds``, which logs into the training around it.
+        """
+
+        def inside(call: Call) -> Body:
+            training = self.around()
+            if training is None:
+                yield
+            else:
+                yield from rounds(call, training)
+
+        if hasattr(library.sklearn, "train"):
+            patches.watch(library.sklearn, "train", inside, nested=True)
+        for name in names:
+            estimator = getattr(library, name, None)
+            if estimator is None:  # without scikit-learn there are none
+                continue
+            if "fit" in vars(estimator):
+                patches.train(estimator, "fit", fit, own_calls=False)
+            for method in ("predict", "predict_proba"):
+                if method in vars(estimator):
+                    patches.watch(estimator, method, afterwards.prediction, own_calls=False)
+            if hasattr(estimator, "score"):
+                patches.watch(estimator, "score", afterwards.score, own_calls=False)
 
     @contextlib.contextmanager
     def fitting(self, training: Training) -> Iterator[None]:

@@ -53,19 +53,7 @@ def install(patches: Patches) -> None:
 
     patches.watch(lightgbm.Dataset, "__init__", boosting.note_data, nested=True)
     patches.train(lightgbm, "train", _train)
-    if hasattr(lightgbm.sklearn, "train"):
-        patches.watch(lightgbm.sklearn, "train", _train_inside, nested=True)
-    for name in ESTIMATORS:
-        estimator = getattr(lightgbm, name, None)
-        if estimator is None:
-            continue
-        if "fit" in vars(estimator):
-            patches.train(estimator, "fit", _fit, own_calls=False)
-        for method in ("predict", "predict_proba"):
-            if method in vars(estimator):
-                patches.watch(estimator, method, afterwards.prediction, own_calls=False)
-        if hasattr(estimator, "score"):
-            patches.watch(estimator, "score", afterwards.score, own_calls=False)
+    _estimators.patch(patches, lightgbm, ESTIMATORS, _fit, _rounds)
 
 
 def _train(training: Training) -> Generator[None, Any, None]:
@@ -83,14 +71,6 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     example = boosting.rows_of(training.argument("X"))
     training.log_model("lightgbm", estimator, examples=example, predict=estimator.predict)
     afterwards.remember(training, estimator)
-
-
-def _train_inside(call: Call) -> Generator[None, Any, None]:
-    training = _estimators.around()
-    if training is None:
-        yield
-    else:
-        yield from _rounds(call, training)
 
 
 def _rounds(call: Call, training: Training) -> Generator[None, Any, Any]:

@@ -55,19 +55,7 @@ def install(patches: Patches) -> None:
         if hasattr(xgboost, name):
             patches.watch(getattr(xgboost, name), "__init__", boosting.note_data, nested=True)
     patches.train(xgboost, "train", _train)
-    if hasattr(xgboost.sklearn, "train"):
-        patches.watch(xgboost.sklearn, "train", _train_inside, nested=True)
-    for name in ESTIMATORS:
-        estimator = getattr(xgboost, name, None)
-        if estimator is None:  # without scikit-learn there are none
-            continue
-        if "fit" in vars(estimator):
-            patches.train(estimator, "fit", _fit, own_calls=False)
-        for method in ("predict", "predict_proba"):
-            if method in vars(estimator):
-                patches.watch(estimator, method, afterwards.prediction, own_calls=False)
-        if hasattr(estimator, "score"):
-            patches.watch(estimator, "score", afterwards.score, own_calls=False)
+    _estimators.patch(patches, xgboost, ESTIMATORS, _fit, _rounds)
 
 
 def _train(training: Training) -> Generator[None, Any, None]:
@@ -88,14 +76,6 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     example = boosting.rows_of(training.argument("X"))
     training.log_model("xgboost", estimator, examples=example, predict=estimator.predict, **_format(training))
     afterwards.remember(training, estimator)
-
-
-def _train_inside(call: Call) -> Generator[None, Any, None]:
-    training = _estimators.around()
-    if training is None:
-        yield
-    else:
-        yield from _rounds(call, training)
 
 
 def _rounds(call: Call, training: Training) -> Generator[None, Any, Any]:
