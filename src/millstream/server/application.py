@@ -35,7 +35,6 @@ from millstream.server.logs import log_refused, log_request, log_unexpected
 from millstream.server.messages import (
     JSON,
     Deadlines,
-    HeaderList,
     Receive,
     Reply,
     Request,
@@ -43,7 +42,6 @@ from millstream.server.messages import (
     Send,
     StreamedReply,
     error_reply,
-    request_id,
 )
 from millstream.server.meter import Meter
 from millstream.server.policy import OwnerPolicy, Policy
@@ -60,6 +58,7 @@ from millstream.server.routes import (
 from millstream.server.sources import check_source
 from millstream.server.sweep import Sweeper
 from millstream.web.gate import Gate
+from millstream.web.headers import HeaderList, headers_of, request_id
 
 _ALIASES: dict[str, type[Operation[Any]]] = {
     # A spelling that MLflow's servers have by mistake and some clients by imitation.
@@ -258,10 +257,7 @@ class Application:
         if self._loop is None:
             self.start()
         started = perf_counter()
-        raw: HeaderList = scope["headers"]
-        headers = dict(raw)
-        if len(headers) != len(raw):
-            _spoil_repeated(raw, headers)
+        headers = headers_of(scope["headers"])
         request = Request(
             self, scope, receive, headers, request_id(headers) or self._id_prefix + b"%x" % next(self._id_numbers)
         )
@@ -407,10 +403,3 @@ class Application:
         self.artifacts.close()
         self.execution.close()
         self.store.close()
-
-
-def _spoil_repeated(raw: HeaderList, headers: dict[bytes, bytes]) -> None:
-    # Who sends these twice wants two readers to see different things: here all see what nobody accepts.
-    for name in (b"host", b"origin", b"sec-fetch-site", b"content-type", b"content-length", b"content-encoding"):
-        if sum(1 for other, _ in raw if other == name) > 1:
-            headers[name] = b"repeated, twice"

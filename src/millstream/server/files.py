@@ -32,7 +32,8 @@ from millstream.errors import (
 )
 from millstream.operations.codec import encode_answer
 from millstream.server.artifacts import Place, presign_download
-from millstream.server.messages import HeaderList, Reply, Request, StreamedReply, error_reply, json_reply
+from millstream.server.messages import Reply, Request, StreamedReply, error_reply, json_reply
+from millstream.web.headers import HeaderList
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
 
-from millstream.server.messages import HTML, HeaderList, Reply
+from millstream.server.messages import HTML, Reply
+from millstream.web.headers import HeaderList
 
 Child: TypeAlias = "str | Markup | int | float | None | Iterable[Child]"
 _VOID = frozenset({"input", "meta", "br", "link"})

@@ -14,6 +14,7 @@ import msgspec
 from millstream.errors import BadRequest, MillstreamError, TooLarge, TooSlow
 from millstream.operations import Principal
 from millstream.server.policy import STRANGER
+from millstream.web.headers import HeaderList
 
 if TYPE_CHECKING:
     from millstream.server.application import Application
@@ -21,14 +22,12 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-HeaderList = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
 TEXT = b"text/plain; charset=utf-8"
 MAX_FIELDS = 1000
 _encode = msgspec.json.Encoder().encode
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 # How much of a refused body is read and dropped, so that the client hears the refusal on a connection that stays.
 _DRAINED = 8 * 1024 * 1024
 _SHORT = 64 * 1024
@@ -231,12 +230,6 @@ class _Deadline:
             if hasattr(self._task, "uncancel"):
                 self._task.uncancel()
             raise TooSlow(f"the request body did not arrive within {self._seconds:g} seconds") from None
-
-
-def request_id(headers: dict[bytes, bytes]) -> bytes | None:
-    """The id that the client gave its request, if it is one."""
-    given = headers.get(b"x-request-id")
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else None
 
 
 def error_reply(error: MillstreamError, *, hide: Sequence[str] = ()) -> Reply:

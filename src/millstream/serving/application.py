@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -38,11 +37,11 @@ from millstream.serving.forms import Reader, content_kind
 from millstream.serving.metrics import Meter
 from millstream.serving.tensors import InferRequest, described
 from millstream.web.gate import Gate
+from millstream.web.headers import HeaderList, headers_of, request_id
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-HeaderList = list[tuple[bytes, bytes]]
 
 logger = logging.getLogger("millstream.serving")
 
@@ -50,8 +49,6 @@ JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
 # How much of a refused body is read and dropped, so that the client hears the refusal.
 _DRAINED = 8 * 1024 * 1024
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
-_ONCE = (b"host", b"origin", b"sec-fetch-site", b"content-type", b"content-length", b"content-encoding")
 
 
 class _Reply:
@@ -134,15 +131,8 @@ class Application:
         if self._loop is None:
             self.start()
         started = perf_counter()
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        if len(headers) != len(scope["headers"]):
-            # Who sends these twice wants two readers to see different things: here all see what nobody accepts.
-            for name in _ONCE:
-                if sum(1 for other, _ in scope["headers"] if other == name) > 1:
-                    headers[name] = b"repeated, twice"
-        given = headers.get(b"x-request-id")
-        number = given if given is not None and _REQUEST_ID.fullmatch(given) else (
-            self._prefix + b"%x" % next(self._numbers))
+        headers = headers_of(scope["headers"])
+        number = request_id(headers) or self._prefix + b"%x" % next(self._numbers)
         assert self._loop is not None
         due = self._loop.time() + self.config.limits.seconds
         request = _Request(scope, receive, headers, number, due)
