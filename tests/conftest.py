@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.clients.compare import tables
 from tests.scheduling import Scheduling
 from tests.servers import keeper, postgres
 from tests.servers.ceph import S3Server
 from tests.servers.millstream import MillstreamServer
+
+# The same examples on every machine, and none judged by how fast it was: a busy machine is no fault of the code.
+settings.register_profile(
+    "millstream", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("millstream")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
