@@ -18,7 +18,7 @@ from millstream.stores.sql.database import Database
 from millstream.stores.sql.registry import tables as registry_tables
 from millstream.stores.sql.schema import experiments, metadata
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0007"
 # Importing a module of tables enters them into the metadata.
 _TABLES = (registry_tables,)
 _SCRIPTS = Path(__file__).parent / "revisions"

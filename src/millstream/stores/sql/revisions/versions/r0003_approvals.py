@@ -1,0 +1,8 @@
+"""Comments, transition requests and rules"""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

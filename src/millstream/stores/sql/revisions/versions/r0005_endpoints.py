@@ -1,0 +1,8 @@
+"""Endpoints and the hosts that serve them"""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
