@@ -173,3 +173,17 @@ def test_a_source_is_what_the_caller_may_read(tmp_path: Path) -> None:
             assert server.create(source, **fields).status == 403
             policy.hidden = None
             assert server.create(source, **fields).status == 200
+
+
+def test_a_run_of_another_server_is_taken_from_whoever_names_it_twice(server: Server) -> None:
+    elsewhere = "0123456789abcdef0123456789abcdef"
+    refused = server.create(f"runs:/{elsewhere}/model")
+    assert refused.status == 400 and "not found" in refused.text
+    assert server.create(f"runs:/{elsewhere}/../../secret.txt", run_id=elsewhere).status == 400
+    taken = server.create(f"runs:/{elsewhere}/model", run_id=elsewhere)
+    assert taken.status == 200
+    made = taken.json()["model_version"]
+    query = f"name=loan&version={made['version']}"
+    where = call(server.address, "GET", f"{API}/model-versions/get-download-uri?{query}")
+    assert where.json()["artifact_uri"] == f"runs:/{elsewhere}/model", "whoever loads it looks it up"
+    assert server.file(made["version"], "MLmodel").status in (400, 404)

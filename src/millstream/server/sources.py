@@ -52,12 +52,16 @@ async def check_source(app: Application, operation: CreateModelVersion, principa
         else:
             model_id = model.model_id
     roots: list[str] = []
+    # A run that this server does not know may be another's, where the registry is kept apart from the runs: it is
+    # taken from whoever names it twice, as MLflow's clients do, and looked up by whoever loads the model.
     if model_id:
         app.policy.check(principal, _LOGGED_MODEL, {"model_id": model_id})
-        roots += await _root(app, GetLoggedModel(model_id), principal, required=kind == "models")
+        required = kind == "models" and operation.model_id is None
+        roots += await _root(app, GetLoggedModel(model_id), principal, required=required)
     if run_id:
         app.policy.check(principal, _RUN, {"run_id": run_id})
-        roots += await _root(app, GetRun(run_id), principal, required=kind == "runs")
+        required = kind == "runs" and operation.run_id is None
+        roots += await _root(app, GetRun(run_id), principal, required=required)
     if kind in ("runs", "models"):
         return
     if any(source == root or source.startswith(root.rstrip("/") + "/") for root in roots):
