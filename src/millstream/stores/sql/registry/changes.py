@@ -1,7 +1,7 @@
 """The one way in which the registry changes: what is done is written down, in the same transaction.
 
 The activities of a model are a chain: each carries the hash of the one before, and the model the hash of the last.
-Whatever is to hear of changes hooks in here.
+Webhooks hear of a change from here, in the same transaction.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import Row
 
 from millstream.stores.sql.driver import many
 from millstream.stores.sql.transaction import Transaction, now_ms
+from millstream.stores.sql.webhooks.outbox import publish
 
 _COLUMNS = (
     "model", "sequence", "name", "kind", "timestamp", "user_id", "version", "key", "old_value", "new_value", "others",
@@ -60,6 +61,11 @@ def record(transaction: Transaction, model: Row[Any], change: Change, time: int,
     many(
         transaction.connection, f"UPDATE registered_models SET {columns} WHERE id = ?", [(*new.values(), model.id)]
     )
+    facts = {
+        "timestamp": time, "user": transaction.principal.name, "version": change.version, "key": change.key,
+        "before": change.before, "after": change.after, "others": list(change.others), "undoes": change.undoes,
+    }
+    publish(transaction, kind=change.kind, model=model.name, facts=facts, lane=str(model.id))
 
 
 def hash_of(row: tuple[object, ...]) -> str:
