@@ -40,7 +40,8 @@ from millstream.models.environment_files import (
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
 
 __all__ = [
-    "build_model_env", "built_for", "environment_of", "get_model_dependencies", "predict", "update_model_requirements",
+    "build_model_env", "built_for", "environment_of", "get_model_dependencies", "is_local", "managed", "predict",
+    "update_model_requirements",
 ]
 
 logger = logging.getLogger("millstream")
@@ -52,36 +53,20 @@ _OUR_PLACE = frozenset({"mlflow", "mlflow-skinny", "mlflow-tracing", "millstream
 
 
 def predict(
-    model_uri: str, input_data: Any = None, input_path: str | os.PathLike[str] | None = None,
-    content_type: str = "json", output_path: str | os.PathLike[str] | None = None,
-    env_manager: str | None = "virtualenv", install_mlflow: bool = False,
-    pip_requirements_override: list[str] | None = None, extra_envs: Mapping[str, str] | None = None,
+    model_uri: str, input_data: Any, *, content_type: str = "json",
+    output_path: str | os.PathLike[str] | None = None, env_manager: str | None = "virtualenv",
+    install_mlflow: bool = False, pip_requirements_override: list[str] | None = None,
+    extra_envs: Mapping[str, str] | None = None,
 ) -> None:
-    """Let the model at ``model_uri`` predict in an environment of its own, made of what it says it needs.
-
-    ``input_data`` are whatever the model takes, or text of ``content_type`` ("json": the body of a request to a scoring
-    server; "csv"); ``input_path`` is a file of that. The answer, ``{"predictions": …}``, is written to ``output_path``
-    or printed. The environment is built by uv at the first time and found again later: "virtualenv", "uv" and, for
-    models without packages of conda's own, "conda" mean the same. "local" predicts in this process.
-
-    ``pip_requirements_override`` are requirements that win over the model's; ``extra_envs`` are environment variables
-    of the process that predicts. Millstream takes the place of an MLflow that the model names, unless
-    ``install_mlflow`` is true. Raises EnvironmentFailed, PythonNotFound, UntrustedModel for a model of unknown origin,
-    as the packages that it names would run code of their makers, and what loading and predicting raise.
-    """
-    if (input_data is None) == (input_path is None):
-        raise InvalidValue("exactly one of input_data and input_path is expected",
-                           hint="give the data, or the path of a file that holds them")
+    """Let the model at ``model_uri`` answer one request; see :func:`millstream.models.predict`."""
     if content_type not in ("json", "csv"):
         raise InvalidValue.of("content_type", content_type, "it is neither json nor csv")
-    if input_path is not None:
-        input_data = Path(input_path).read_text(encoding="utf-8")
     text = prediction.request(input_data, content_type)
-    if _is_local(env_manager, pip_requirements_override, extra_envs):
+    if is_local(env_manager, pip_requirements_override, extra_envs):
         answer = prediction.answer(loading.fetch(model_uri), text, content_type)
     else:
         folder = loading.fetch(model_uri)
-        wanted = environment_of(folder, manager=_managed(env_manager), override=pip_requirements_override or (),
+        wanted = environment_of(folder, manager=managed(env_manager), override=pip_requirements_override or (),
                                 with_mlflow=install_mlflow)
         answer = _elsewhere(folder, built_for(folder, wanted), text, content_type, extra_envs or {})
     if output_path is not None:
@@ -90,7 +75,8 @@ def predict(
         print(answer, flush=True)
 
 
-def _is_local(manager: str | None, override: object, variables: object) -> bool:
+def is_local(manager: str | None, override: object, variables: object) -> bool:
+    """Whether the model predicts in this process. Raises InvalidValue for what that leaves no place for."""
     if manager != "local":
         return False
     for name, value in (("pip_requirements_override", override), ("extra_envs", variables)):
@@ -100,16 +86,21 @@ def _is_local(manager: str | None, override: object, variables: object) -> bool:
     return True
 
 
-def _managed(manager: str | None) -> str:
+def managed(manager: str | None) -> str:
+    """The environment manager of that name, virtualenv for None. Raises InvalidValue."""
     if manager not in (*MANAGERS, None):
         raise InvalidValue.of("env_manager", manager, f"it is none of {', '.join(MANAGERS)}")
     return manager or "virtualenv"
 
 
 def environment_of(
-    folder: Path, *, manager: str = "virtualenv", override: Iterable[str] = (), with_mlflow: bool = False
+    folder: Path, *, manager: str = "virtualenv", override: Iterable[str] = (), with_mlflow: bool = False,
+    also: Iterable[str] = (),
 ) -> Environment:
-    """What the environment of the model in ``folder`` holds. Raises NotFound for a model that does not say."""
+    """What the environment of the model in ``folder`` holds, with ``also`` these.
+
+    Raises NotFound for a model that does not say what it needs.
+    """
     block = Model.load(folder).flavors.get(PYTHON_FUNCTION) or {}
     told = environment_files.read_environment(folder, block.get("env"))
     _look_at_conda(told, manager)
@@ -120,7 +111,7 @@ def environment_of(
     names = {_distribution(line) for line in lines}
     lines = [placed(line, folder) for line in lines]
     return Environment(
-        told.python, (*lines, *(name for name in _ALWAYS if name not in names)),
+        told.python, (*lines, *(name for name in (*_ALWAYS, *also) if name not in names)),
         (*told.constraints, *added.constraints), tuple(told.build), millstream=True,
     )
 
@@ -190,7 +181,7 @@ def build_model_env(
     The archive (``.tar.gz``) may be unpacked anywhere on a machine that has the same interpreter at the same place.
     Raises EnvironmentFailed, PythonNotFound, UntrustedModel, and InvalidValue for "local".
     """
-    manager = _managed(env_manager)
+    manager = managed(env_manager)
     if manager == "local":
         raise InvalidValue("env_manager='local' has no environment to build", hint="use env_manager='uv'")
     folder = loading.fetch(model_uri)

@@ -23,7 +23,7 @@ _WHERE = {
     "set_signature": "flavors.changing",
     "validate_serving_input": "flavors.changing",
     "set_model": "flavors.pyfunc.scripts",
-    "predict": "flavors.isolated",
+    "predict": "inference.files",
     "update_model_requirements": "flavors.isolated",
     "EvaluationArtifact": "evaluation",
     "EvaluationMetric": "evaluation",
