@@ -19,6 +19,7 @@
     │   ├── RunNotFound
     │   ├── LoggedModelNotFound
     │   ├── RegisteredModelNotFound
+    │   ├── ServingEndpointNotFound
     │   ├── ArtifactNotFound
     │   └── PythonNotFound            no interpreter of the asked version on this machine
     ├── EndpointNotFound              (ENDPOINT_NOT_FOUND, 404)
@@ -35,6 +36,7 @@
     ├── NotSupported                  (NOT_IMPLEMENTED, 501)
     ├── StoreUnavailable              (TEMPORARILY_UNAVAILABLE, 503)
     │   └── Unreachable               a server that does not answer, seen from the client
+    ├── NotServing                    (TEMPORARILY_UNAVAILABLE, 503), an endpoint without a scoring process that is ready
     ├── EnvironmentFailed             (INTERNAL_ERROR, 500), a virtual environment that cannot be built
     └── IntegrityError                (DATA_LOSS, 500), a checksum that does not match
         └── CorruptModel              a file of a model that is not what was saved
@@ -269,6 +271,10 @@ class RegisteredModelNotFound(NotFound):
     """No registered model, or no version of one, has this name."""
 
 
+class ServingEndpointNotFound(NotFound):
+    """No serving endpoint has this name."""
+
+
 class ArtifactNotFound(NotFound):
     """No artifact lies at this path."""
 
@@ -357,6 +363,12 @@ class StoreUnavailable(MillstreamError):
 
 class Unreachable(StoreUnavailable):
     """The tracking server did not answer."""
+
+
+class NotServing(MillstreamError):
+    """An endpoint that has no scoring process to answer now."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
 
 
 class EnvironmentFailed(MillstreamError):

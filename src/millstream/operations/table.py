@@ -37,6 +37,7 @@ class Resource(enum.Enum):
     RUN = "run"
     LOGGED_MODEL = "logged_model"
     REGISTERED_MODEL = "registered_model"
+    ENDPOINT = "endpoint"
 
 
 @dataclass(frozen=True)

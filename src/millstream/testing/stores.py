@@ -87,6 +87,7 @@ from millstream.operations import (
     UpdateRun,
 )
 from millstream.stores.contract import Store
+from millstream.testing.endpoints import EndpointConformance
 from millstream.testing.registry import RegistryConformance
 
 BAD_KEYS = ["", "a" * 251, "a#b", "../up", "/absolute", "a//b", "a/./b", "semi;colon", "."]
@@ -842,7 +843,8 @@ class _RunSearch:
 
 
 class StoreConformance(
-    _Experiments, _Runs, _Logging, _Histories, _Inputs, _LoggedModels, _Trash, _RunSearch, RegistryConformance
+    _Experiments, _Runs, _Logging, _Histories, _Inputs, _LoggedModels, _Trash, _RunSearch, RegistryConformance,
+    EndpointConformance
 ):
     """Every promise of the contract. A subclass gives the fixture ``store``: a fresh store for each test."""
 

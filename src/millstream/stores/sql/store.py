@@ -13,6 +13,7 @@ from millstream.operations import OWNER, CreateRun, Operation, Principal
 from millstream.stores.contract import Store
 from millstream.stores.sql import experiments, garbage, history, imports, inputs, leases, logged_models, runs, search
 from millstream.stores.sql.database import Database, explain, is_deadlock
+from millstream.stores.sql.endpoints import canaries, desired, observed
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.logging import LOGGING, log
 from millstream.stores.sql.migrations import prepare
@@ -32,6 +33,7 @@ _TRIES = 10
 _DOMAINS = (
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, registered_models,
     registry_history, registry_search, runs, search,
+    canaries, desired, observed,
 )
 
 # Kinds of operations of which many are carried out at once: each answers, or returns the error it is answered with.

@@ -1,0 +1,1 @@
+"""Serving endpoints, their hosts and what happens to them, in SQL."""
