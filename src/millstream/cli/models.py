@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import click
 
 from millstream import settings
 from millstream.cli.output import say, show_json, show_table, warn, with_json, with_tracking_uri
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _with_model(command: F) -> F:
+    return click.option("--model-uri", "-m", required=True, metavar="URI",
+                        help="The model: a folder, models:/…, runs:/…")(command)
+
+
+def _with_manager(default: str) -> Callable[[F], F]:
+    return click.option(
+        "--env-manager", type=click.Choice(["local", "uv", "virtualenv", "conda"]), default=default, show_default=True,
+        help="Where the model runs: in this environment, or in one of what it needs, which uv builds (all but local "
+             "mean that).",
+    )
 
 
 @click.group()
@@ -74,7 +90,7 @@ def seal(folder: str) -> None:
 
 
 @models.command("update-pip-requirements")
-@click.option("--model-uri", "-m", required=True, help="The model: a folder, models:/…, runs:/…")
+@_with_model
 @click.argument("operation", type=click.Choice(["add", "remove"]))
 @click.argument("requirements", nargs=-1, required=True)
 @with_tracking_uri
@@ -92,7 +108,112 @@ def update_pip_requirements(
 
 
 @models.command()
-@click.option("--model-uri", "-m", required=True, help="The model: a folder, models:/…, runs:/…")
+@_with_model
+@click.option("--input-path", "-i", "inputs", multiple=True, metavar="PATH",
+              help="A file, a folder of files, or a pattern in quotes; may be given several times.  [default: stdin]")
+@click.option("--output-path", "-o", default=None, metavar="PATH",
+              help="The file for the predictions, which is there when all are.  [default: stdout]")
+@click.option("--content-type", "-t", default=None, metavar="TYPE",
+              help="What the input is: json (the body of a request), jsonl (a row on each line), csv, parquet."
+                   "  [default: as its name says, else json]")
+@click.option("--output-type", default=None, metavar="TYPE",
+              help="How predictions are written, by the same names.  [default: as the output's name says, else json]")
+@_with_manager("virtualenv")
+@click.option("--install-mlflow", is_flag=True, help="Install the MLflow that the model names there too.")
+@click.option("--pip-requirements-override", "-r", metavar="LINES", default=None,
+              help="Comma-separated requirements that win over the model's: x==1,y>=2.")
+@click.option("--env", "variables", multiple=True, metavar="NAME=VALUE",
+              help="An environment variable of the process that predicts; may be given several times.")
+@click.option("--keep", metavar="COLUMNS", default="",
+              help="Comma-separated columns of the input that go beside the predictions.")
+@click.option("--params", metavar="JSON", default=None, help="The model's parameters, as a JSON object.")
+@click.option("--chunk-rows", type=click.IntRange(min=0), default=None,
+              help="Rows that are predicted at a time; 0: each file at once.  [default: up to 50000]")
+@click.option("--force", is_flag=True, help="Overwrite the output if it is there.")
+@with_tracking_uri
+def predict(
+    model_uri: str, inputs: tuple[str, ...], output_path: str | None, content_type: str | None,
+    output_type: str | None, env_manager: str, install_mlflow: bool, pip_requirements_override: str | None,
+    variables: tuple[str, ...], keep: str, params: str | None, chunk_rows: int | None, force: bool,
+    tracking_uri: str | None,
+) -> None:
+    """Predict files with a model, chunk by chunk.
+
+    The model runs in an environment of what it says it needs, unless --env-manager says otherwise. The answer is
+    {"predictions": […]}, or a table where the output is one (predictions.csv, .parquet, .jsonl).
+    """
+    from millstream.inference.files import predict_files
+    from millstream.inference.job import stopped_by_signals
+    from millstream.tracking.stores import set_tracking_uri
+
+    if tracking_uri:
+        set_tracking_uri(tracking_uri)
+    with stopped_by_signals():
+        done = predict_files(
+            model_uri, inputs or None, output_path, content_type=content_type, output_type=output_type,
+            env_manager=env_manager, install_mlflow=install_mlflow,
+            pip_requirements_override=_listed(pip_requirements_override or "") or None,
+            extra_envs=_pairs(variables), keep=_listed(keep), params=_object(params), chunk_rows=chunk_rows,
+            overwrite=force,
+        )
+    if output_path is not None:
+        rate = f", {done.rows / done.seconds:,.0f} a second" if done.rows and done.seconds else ""
+        say(f"wrote {output_path}: {done.rows:,} rows in {done.seconds:.1f} seconds{rate}")
+
+
+def _listed(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _pairs(texts: Iterable[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--env")
+        pairs[name] = value
+    return pairs
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"it is not JSON: {error}", param_hint="--params") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter("it is no JSON object", param_hint="--params")
+    return found
+
+
+@models.command("prepare-env")
+@_with_model
+@_with_manager("virtualenv")
+@click.option("--install-mlflow", is_flag=True, help="Install the MLflow that the model names there too.")
+@with_tracking_uri
+def prepare_env(model_uri: str, env_manager: str, install_mlflow: bool, tracking_uri: str | None) -> None:
+    """Fetch a model and build its environment, so that predicting and serving find it.
+
+    Prints the folder of the environment. Asked again, it is there at once.
+    """
+    from millstream.flavors import isolated, loading
+    from millstream.tracking.stores import set_tracking_uri
+
+    if tracking_uri:
+        set_tracking_uri(tracking_uri)
+    folder = loading.fetch(model_uri)
+    if env_manager == "local":
+        say("env-manager local is this environment: there is nothing to prepare")
+        return
+    wanted = isolated.environment_of(folder, manager=env_manager, with_mlflow=install_mlflow)
+    built = isolated.built_for(folder, wanted)
+    say("it was there already" if built.reused else "it was built now")
+    print(built.path)
+
+
+@models.command()
+@_with_model
 @click.option("--port", "-p", type=int, default=5000, show_default=True, help="The port; 0 lets the system choose.")
 @click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--workers", "-w", type=int, default=1, show_default=True,
@@ -100,9 +221,7 @@ def update_pip_requirements(
 @click.option("--timeout", "-t", type=float, default=settings.SCORING_SERVER_REQUEST_TIMEOUT.get,
               help="Seconds from a request to its answer.  [default: 60; variable: "
                    "MILLSTREAM_SCORING_SERVER_REQUEST_TIMEOUT]")
-@click.option("--env-manager", type=click.Choice(["local", "uv", "virtualenv", "conda"]), default="local",
-              show_default=True, help="Where the model runs: in this environment, or in one of what it needs, which uv "
-                                      "builds (all but local mean that).")
+@_with_manager("local")
 @click.option("--install-mlflow", is_flag=True, help="Install the MLflow that the model names there too.")
 @click.option("--no-conda", is_flag=True, hidden=True)
 @click.option("--name", default=None, help="What the model is called at /v2/models/NAME.  [default: from its URI]")

@@ -31,8 +31,10 @@ CELLS = 2_000_000
 # What pandas takes for missing in CSV (https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html).
 _MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
             "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
-_ARROW: dict[ColumnType, str] = {DataType.double: "float64", DataType.float: "float64", DataType.long: "int64", DataType.integer: "int64",
-          DataType.string: "string"}
+_ARROW: dict[ColumnType, str] = {
+    DataType.double: "float64", DataType.float: "float64", DataType.long: "int64", DataType.integer: "int64",
+    DataType.string: "string",
+}
 _NUMBERS = frozenset({*_ARROW} - {DataType.string} | {DataType.boolean})
 _BLOCK = 4 * 1024 * 1024
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -93,15 +94,15 @@ class _Texts:
         self._out.flush()
 
 
-class Writer:
+class Writer(ABC):
     """Takes predictions chunk by chunk; ``kept`` are columns of the input that go beside them."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
 
+    @abstractmethod
     def write(self, predicted: Any, kept: pandas.DataFrame | None) -> None:
         """Write the predictions for the rows of one chunk, one a row."""
-        raise NotImplementedError
 
     def write_value(self, predicted: Any) -> None:
         """Write a prediction that is not one a row: all that there is. Raises FunctionFailed where that has no form."""
@@ -110,9 +111,11 @@ class Writer:
 
     def close(self) -> None:
         """Write what comes last."""
+        self.stream.flush()
 
     def abort(self) -> None:
-        """Let go of what is open, without writing."""
+        """Let go of what is open, of an output that will not be whole."""
+        return
 
 
 class _Json(Writer):
