@@ -19,6 +19,9 @@
     │   ├── RunNotFound
     │   ├── LoggedModelNotFound
     │   ├── RegisteredModelNotFound
+    │   ├── CommentNotFound
+    │   ├── TransitionRequestNotFound
+    │   ├── MonitorNotFound
     │   ├── ServingEndpointNotFound
     │   ├── ArtifactNotFound
     │   └── PythonNotFound            no interpreter of the asked version on this machine
@@ -26,6 +29,7 @@
     ├── MethodNotAllowed              (ENDPOINT_NOT_FOUND, 405)
     ├── AlreadyExists                 (RESOURCE_ALREADY_EXISTS, 400)
     ├── Conflict                      (RESOURCE_CONFLICT, 409)
+    │   └── TransitionRefused         a version that does not meet the rules of its model
     ├── InvalidState                  (INVALID_STATE, 500)
     ├── Unauthenticated               (UNAUTHENTICATED, 401)
     ├── PermissionDenied              (PERMISSION_DENIED, 403)
@@ -271,6 +275,26 @@ class RegisteredModelNotFound(NotFound):
     """No registered model, or no version of one, has this name."""
 
 
+class CommentNotFound(NotFound):
+    """No comment has this id."""
+
+
+class TransitionRequestNotFound(NotFound):
+    """Nobody asks for this transition."""
+
+
+class WebhookNotFound(NotFound):
+    """No webhook has this id."""
+
+
+class WebhookDeliveryNotFound(NotFound):
+    """No delivery of a webhook has this id; those of long ago are forgotten."""
+
+
+class MonitorNotFound(NotFound):
+    """Nothing watches this endpoint."""
+
+
 class ServingEndpointNotFound(NotFound):
     """No serving endpoint has this name."""
 
@@ -306,6 +330,10 @@ class Conflict(MillstreamError):
     """The request was valid, but the thing changed under it."""
 
     error_code = "RESOURCE_CONFLICT"
+
+
+class TransitionRefused(Conflict):
+    """A version may not go where it was asked for: the message has a line for each rule that it does not meet."""
 
 
 class InvalidState(MillstreamError):

@@ -38,6 +38,7 @@ class Resource(enum.Enum):
     LOGGED_MODEL = "logged_model"
     REGISTERED_MODEL = "registered_model"
     ENDPOINT = "endpoint"
+    COMMENT = "comment"
 
 
 @dataclass(frozen=True)
