@@ -88,6 +88,7 @@ from millstream.operations import (
 )
 from millstream.stores.contract import Store
 from millstream.testing.endpoints import EndpointConformance
+from millstream.testing.monitoring import MonitoringConformance
 from millstream.testing.registry import RegistryConformance
 
 BAD_KEYS = ["", "a" * 251, "a#b", "../up", "/absolute", "a//b", "a/./b", "semi;colon", "."]
@@ -843,6 +844,7 @@ class _RunSearch:
 
 
 class StoreConformance(
+    MonitoringConformance,
     _Experiments, _Runs, _Logging, _Histories, _Inputs, _LoggedModels, _Trash, _RunSearch, RegistryConformance,
     EndpointConformance
 ):

@@ -17,6 +17,9 @@ from millstream.stores.sql.endpoints import canaries, desired, observed
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.logging import LOGGING, log
 from millstream.stores.sql.migrations import prepare
+from millstream.stores.sql.monitoring import findings as monitor_findings
+from millstream.stores.sql.monitoring import monitors
+from millstream.stores.sql.monitoring import requests as monitor_requests
 from millstream.stores.sql.registry import history as registry_history
 from millstream.stores.sql.registry import models as registered_models
 from millstream.stores.sql.registry import search as registry_search
@@ -31,6 +34,7 @@ _TRIES = 10
 
 # Importing a module enters what it executes into the table.
 _DOMAINS = (
+    monitor_findings, monitor_requests, monitors,
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, registered_models,
     registry_history, registry_search, runs, search,
     canaries, desired, observed,
