@@ -172,8 +172,8 @@ class RegistryActivity(Entity, frozen=True):
     ``kind`` is what happened, such as ``model_version.transitioned``; ``sequence`` counts the activities of a model
     from 1. ``before`` and ``after`` are the stage, the version an alias stands for, or the text that was changed;
     ``key`` the tag or alias. ``others`` are the versions that moved along: archived by a transition, put back into the
-    stage by a rollback. ``undoes`` is the sequence of the change that a rollback took back. ``hash`` is the SHA-256 of
-    all that and of ``previous_hash``, so that none can be changed or left out afterwards.
+    stage by a rollback. ``undoes`` is the sequence of the change that a rollback took back, ``comment`` what was said.
+    ``hash`` is the SHA-256 of all that and of ``previous_hash``, so that none can be changed or left out afterwards.
     """
 
     sequence: int
@@ -189,3 +189,4 @@ class RegistryActivity(Entity, frozen=True):
     after: str | None = None
     others: list[str] = []
     undoes: int | None = None
+    comment: str | None = None

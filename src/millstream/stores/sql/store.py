@@ -20,8 +20,11 @@ from millstream.stores.sql.migrations import prepare
 from millstream.stores.sql.monitoring import findings as monitor_findings
 from millstream.stores.sql.monitoring import monitors
 from millstream.stores.sql.monitoring import requests as monitor_requests
+from millstream.stores.sql.registry import comments as registry_comments
 from millstream.stores.sql.registry import history as registry_history
 from millstream.stores.sql.registry import models as registered_models
+from millstream.stores.sql.registry import requests as approval_requests
+from millstream.stores.sql.registry import rules as model_rules
 from millstream.stores.sql.registry import search as registry_search
 from millstream.stores.sql.registry import versions as model_versions
 from millstream.stores.sql.transaction import EXECUTORS, Transaction
@@ -34,6 +37,7 @@ _TRIES = 10
 
 # Importing a module enters what it executes into the table.
 _DOMAINS = (
+    approval_requests, model_rules, registry_comments,
     monitor_findings, monitor_requests, monitors,
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, registered_models,
     registry_history, registry_search, runs, search,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row
 
-from millstream.stores.sql.driver import many
+from millstream.stores.sql.driver import many, marks
 from millstream.stores.sql.transaction import Transaction, now_ms
 from millstream.stores.sql.webhooks.outbox import publish
 
@@ -21,9 +22,7 @@ _COLUMNS = (
     "model", "sequence", "name", "kind", "timestamp", "user_id", "version", "key", "old_value", "new_value", "others",
     "undoes", "previous_hash",
 )
-_INSERT = (
-    f"INSERT INTO registry_activities ({', '.join(_COLUMNS)}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_INSERT = f"INSERT INTO registry_activities ({', '.join(_COLUMNS)}, comment, hash) VALUES ({marks(len(_COLUMNS) + 2)})"
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,9 @@ class Change:
     after: str | None = None
     others: tuple[int, ...] = ()
     undoes: int | None = None
+    comment: str | None = None
+    # What is told to webhooks beyond that, and not kept here: it may be changed or removed where it stands.
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def moment_of_change(model: Row[Any]) -> int:
@@ -47,15 +49,15 @@ def moment_of_change(model: Row[Any]) -> int:
 def record(transaction: Transaction, model: Row[Any], change: Change, time: int, **values: Any) -> None:
     """Write down a change of ``model``, and give its row these new values.
 
-    ``model`` is its row as it was found for change in this operation, which records one change.
+    ``model`` is its row as it was found for change in this operation, or found again after another change of it.
     """
     others = ",".join(map(str, change.others)) or None
     row = (
         model.id, model.activities + 1, model.name, change.kind, time, transaction.principal.name, change.version,
         change.key, change.before, change.after, others, change.undoes, model.activity_hash,
     )
-    digest = hash_of(row)
-    many(transaction.connection, _INSERT, [(*row, digest)])
+    digest = hash_of(row if change.comment is None else (*row, change.comment))
+    many(transaction.connection, _INSERT, [(*row, change.comment, digest)])
     new = {"activities": model.activities + 1, "activity_hash": digest, "activity_time": time, **values}
     columns = ", ".join(f"{column} = ?" for column in new)
     many(
@@ -64,6 +66,7 @@ def record(transaction: Transaction, model: Row[Any], change: Change, time: int,
     facts = {
         "timestamp": time, "user": transaction.principal.name, "version": change.version, "key": change.key,
         "before": change.before, "after": change.after, "others": list(change.others), "undoes": change.undoes,
+        "comment": change.comment, **change.told,
     }
     publish(transaction, kind=change.kind, model=model.name, facts=facts, lane=str(model.id))
 
@@ -74,5 +77,6 @@ def hash_of(row: tuple[object, ...]) -> str:
 
 
 def hashed_columns(row: Row[Any]) -> tuple[object, ...]:
-    """The columns of a row of ``registry_activities`` that its hash is of."""
-    return tuple(getattr(row, column) for column in _COLUMNS)
+    """The columns of a row of ``registry_activities`` that its hash is of; a comment counts where there is one."""
+    made = tuple(getattr(row, column) for column in _COLUMNS)
+    return made if row.comment is None else (*made, row.comment)

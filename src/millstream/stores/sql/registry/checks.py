@@ -13,6 +13,7 @@ MODEL_NAME_LENGTH = 256
 ALIAS_LENGTH = 255
 TAG_LENGTH = 100_000
 DESCRIPTION_LENGTH = 100_000
+COMMENT_LENGTH = 65_535
 _ALIAS = re.compile(r"[\w\-]*")
 _VERSION = re.compile(r"[vV]\d+")
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
@@ -51,6 +52,18 @@ def check_alias(alias: str) -> str:
 def check_description(description: str | None) -> str | None:
     """A description that is not too long."""
     return None if description is None else check_text(description, DESCRIPTION_LENGTH, "description")
+
+
+def check_comment(comment: str | None, field: str = "comment") -> str | None:
+    """What somebody says, not too long; None for nothing but space."""
+    if comment is None or not comment.strip():
+        return None
+    if len(comment) > COMMENT_LENGTH:
+        raise LimitExceeded.of(
+            field, comment[:20] + "…", f"it has {len(comment)} characters, at most {COMMENT_LENGTH} are kept",
+            hint="put long texts into the description of the version, or into a file of its run",
+        )
+    return comment
 
 
 def check_tag(key: str, value: str) -> tuple[str, str]:

@@ -30,6 +30,7 @@ from millstream.stores.sql.ordering import VALUE, Key, fingerprint, read_token, 
 from millstream.stores.sql.registry.changes import Change, hash_of, hashed_columns, moment_of_change, record
 from millstream.stores.sql.registry.models import move_alias
 from millstream.stores.sql.registry.reading import find_model, no_model, version_number
+from millstream.stores.sql.registry.settling import settle
 from millstream.stores.sql.registry.tables import (
     model_versions,
     registered_model_aliases,
@@ -94,6 +95,7 @@ def _activity(row: Row[Any]) -> RegistryActivity:
         after=row.new_value,
         others=row.others.split(",") if row.others else [],
         undoes=row.undoes,
+        comment=row.comment,
     )
 
 
@@ -255,6 +257,7 @@ def _undo_transition(transaction: Transaction, model: Row[Any], last: Row[Any], 
         undoes=last.sequence,
     )
     record(transaction, model, change, now, last_updated_timestamp=now)
+    settle(transaction, model.name)
 
 
 def _present(transaction: Transaction, model: Row[Any], versions: list[int]) -> dict[int, str]:

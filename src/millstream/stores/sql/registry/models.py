@@ -35,6 +35,7 @@ from millstream.stores.sql.registry.checks import (
     check_tag,
     check_tags,
 )
+from millstream.stores.sql.registry.gates import Goal, require
 from millstream.stores.sql.registry.reading import (
     change_version,
     find_model,
@@ -180,6 +181,8 @@ def _tag(transaction: Transaction, model: Row[Any], key: str) -> str | None:
 def set_alias(transaction: Transaction, operation: SetRegisteredModelAlias) -> None:
     alias = check_alias(operation.alias)
     model, row = change_version(transaction, operation.name, operation.version)
+    if not stands_for(transaction, model, alias, row.version):
+        require(transaction, model, row, Goal(alias=alias))
     move_alias(transaction, model, alias, row.version)
 
 
@@ -187,6 +190,13 @@ def set_alias(transaction: Transaction, operation: SetRegisteredModelAlias) -> N
 def delete_alias(transaction: Transaction, operation: DeleteRegisteredModelAlias) -> None:
     model = find_model(transaction, operation.name, change=True)
     move_alias(transaction, model, operation.alias, None)
+
+
+def stands_for(transaction: Transaction, model: Row[Any], alias: str, version: int) -> bool:
+    """Whether an alias stands for a version already."""
+    table = registered_model_aliases
+    query = select(table.c.version).where(table.c.model == model.id, table.c.alias == alias)
+    return bool(transaction.connection.execute(query).scalar() == version)
 
 
 def move_alias(

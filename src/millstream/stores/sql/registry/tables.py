@@ -114,9 +114,78 @@ registry_activities = Table(
     # Numbers of versions, separated by commas.
     Column("others", Text),
     Column("undoes", BigInteger),
+    Column("comment", Text),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
     PrimaryKeyConstraint("model", "sequence"),
     sqlite_with_rowid=False,
 )
 Index("ix_registry_activities_name", registry_activities.c.name, registry_activities.c.model)
+
+registry_comments = Table(
+    "registry_comments",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("comment_id", Text, nullable=False, unique=True),
+    Column("model", Id, ForeignKey("registered_models.id", ondelete="CASCADE"), nullable=False),
+    Column("model_version", Id, ForeignKey("model_versions.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("creation_timestamp", BigInteger, nullable=False),
+    Column("last_updated_timestamp", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_registry_comments_model", registry_comments.c.model, registry_comments.c.id)
+Index("ix_registry_comments_version", registry_comments.c.model_version, registry_comments.c.id)
+
+transition_requests = Table(
+    "transition_requests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("request_id", Text, nullable=False, unique=True),
+    Column("model", Id, ForeignKey("registered_models.id", ondelete="CASCADE"), nullable=False),
+    Column("model_version", Id, ForeignKey("model_versions.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("from_stage", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("comment", Text),
+    Column("creation_timestamp", BigInteger, nullable=False),
+    Column("last_updated_timestamp", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_by", Text),
+    Column("reason", Text),
+    sqlite_autoincrement=True,
+)
+Index("ix_transition_requests_model", transition_requests.c.model, transition_requests.c.id)
+Index("ix_transition_requests_version", transition_requests.c.model_version, transition_requests.c.id)
+
+# Who has approved an open request so far.
+transition_approvals = Table(
+    "transition_approvals",
+    metadata,
+    Column("request", Id, ForeignKey("transition_requests.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    PrimaryKeyConstraint("request", "user_id"),
+    sqlite_with_rowid=False,
+)
+
+# A rule is kept as JSON: nothing searches by what it says.
+model_rules = Table(
+    "model_rules",
+    metadata,
+    Column("model", Id, ForeignKey("registered_models.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    PrimaryKeyConstraint("model", "name"),
+    sqlite_with_rowid=False,
+)
+
+# The signatures of versions as they were last read from their files, for rules that compare them.
+model_version_signatures = Table(
+    "model_version_signatures",
+    metadata,
+    Column("model_version", Id, ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("signature", Text, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -32,7 +32,9 @@ from millstream.operations.limits import check_text
 from millstream.stores.sql.driver import fetch, many, marks
 from millstream.stores.sql.registry.changes import Change, moment_of_change, record
 from millstream.stores.sql.registry.checks import check_description, check_tag, check_tags
+from millstream.stores.sql.registry.gates import Goal, require
 from millstream.stores.sql.registry.reading import change_version, find_model, find_version, load_versions
+from millstream.stores.sql.registry.settling import settle
 from millstream.stores.sql.registry.sources import SOURCE_LENGTH, origin
 from millstream.stores.sql.registry.tables import model_version_tags, model_versions, registered_model_aliases
 from millstream.stores.sql.schema import logged_model_tags, logged_models
@@ -148,14 +150,29 @@ def _set(transaction: Transaction, row: int, **values: object) -> None:
 @executes(TransitionModelVersionStage)
 def transition(transaction: Transaction, operation: TransitionModelVersionStage) -> ModelVersionAnswer:
     stage = get_canonical_stage(operation.stage)
-    if operation.archive_existing_versions and stage not in ACTIVE_STAGES:
+    check_archiving(stage, operation.archive_existing_versions)
+    model, row = change_version(transaction, operation.name, operation.version)
+    if row.stage != stage:
+        require(transaction, model, row, Goal(stage))
+    move(transaction, model, row, stage, operation.archive_existing_versions)
+    return _answer(transaction, find_version(transaction, operation.name, operation.version))
+
+
+def check_archiving(stage: str, archive: bool) -> None:
+    """Return unless others are to be archived by a move to a stage where that means nothing. Raises InvalidValue."""
+    if archive and stage not in ACTIVE_STAGES:
         raise InvalidValue(
             f"a move to the stage {stage} cannot archive the versions that are there",
             hint=f"archive_existing_versions goes with {' and '.join(ACTIVE_STAGES)}",
         )
-    model, row = change_version(transaction, operation.name, operation.version)
+
+
+def move(
+    transaction: Transaction, model: Row[Any], row: Row[Any], stage: str, archive: bool, comment: str | None = None
+) -> None:
+    """Move a version that may go there, and archive those that are there if asked to; nothing where that is so."""
     archived: list[int] = []
-    if operation.archive_existing_versions:
+    if archive:
         archived = sorted(
             transaction.connection.execute(
                 select(model_versions.c.version).where(
@@ -166,15 +183,16 @@ def transition(transaction: Transaction, operation: TransitionModelVersionStage)
             ).scalars()
         )
     if row.stage == stage and not archived:
-        return _answer(transaction, row)
+        return
     now = moment_of_change(model)
     move_stage(transaction, model, archived, STAGE_ARCHIVED, now)
     move_stage(transaction, model, [row.version], stage, now)
     change = Change(
-        "model_version.transitioned", row.version, before=row.stage, after=stage, others=tuple(archived)
+        "model_version.transitioned", row.version, before=row.stage, after=stage, others=tuple(archived),
+        comment=comment,
     )
     record(transaction, model, change, now, last_updated_timestamp=now)
-    return _answer(transaction, find_version(transaction, operation.name, operation.version))
+    settle(transaction, model.name)
 
 
 def move_stage(transaction: Transaction, model: Row[Any], versions: list[int], stage: str, now: int) -> None:
