@@ -182,6 +182,7 @@ SERVER_HOST = _setting("SERVER_HOST", str, "127.0.0.1", "the address that the se
 SERVER_PORT = _setting("SERVER_PORT", int, 5000, "the port that the server listens on; 0 lets the system choose", "MLFLOW_PORT")
 SERVER_WORKERS = _setting("SERVER_WORKERS", int, 1, "processes of the server", "MLFLOW_WORKERS")
 SERVER_STATIC_PREFIX = _setting("SERVER_STATIC_PREFIX", str, "", "what a proxy puts before every path", "MLFLOW_STATIC_PREFIX")
+SERVER_USER_HEADER = _setting("SERVER_USER_HEADER", str, None, "the header, such as X-Forwarded-User, in which a proxy that signs users in names the user; the proxy must be the only one who reaches the server", OURS)
 SERVER_X_FRAME_OPTIONS = _setting("SERVER_X_FRAME_OPTIONS", str, "SAMEORIGIN", "who may show pages of the server in a frame: SAMEORIGIN, DENY or NONE (anybody)")
 SERVER_ALLOWED_HOSTS = _setting("SERVER_ALLOWED_HOSTS", str, None, "comma-separated host names that requests may name, beside loopback")
 SERVER_CORS_ALLOWED_ORIGINS = _setting("SERVER_CORS_ALLOWED_ORIGINS", str, None, "comma-separated origins whose pages may call the server")

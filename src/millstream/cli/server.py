@@ -51,6 +51,9 @@ _option("-p", "--port", type=int, setting=settings.SERVER_PORT, help="The port t
 _option("-w", "--workers", type=int, setting=settings.SERVER_WORKERS, help="Processes that answer requests.")
 _option("--no-sign-in", is_flag=True,
         help="Listen beyond this machine although everybody who reaches the server may do everything.")
+_option("--user-header", metavar="NAME", setting=settings.SERVER_USER_HEADER, shown="none",
+        help="The header in which a proxy that signs users in names the user, such as X-Forwarded-User. Whoever else "
+        "reaches the server can be anybody: listen on 127.0.0.1, and let the proxy replace the header.")
 _option("--static-prefix", metavar="PATH", setting=settings.SERVER_STATIC_PREFIX, shown="none",
         help="What a proxy puts before every path, such as /mlflow.")
 _option("--allowed-hosts", metavar="NAMES", setting=settings.SERVER_ALLOWED_HOSTS, shown="this machine's own",
@@ -100,13 +103,18 @@ def _serve(**given: Any) -> None:
         allowed_origins=_list(given["cors_allowed_origins"]),
         x_frame_options=given["x_frame_options"],
         no_sign_in=given["no_sign_in"],
+        user_header=given["user_header"] or None,
         expose_metrics=given["metrics"],
         access_log=given["access_log"],
         debug=given["dev"],
     )
     if not config.on_loopback:
-        _warn(f"{config.host} can be reached from other machines, and everybody who does may read, change and delete "
-              "everything: nobody is asked to sign in")
+        if config.user_header:
+            _warn(f"{config.host} can be reached from other machines, and everybody who does can be any user: the "
+                  f"header {config.user_header} is believed")
+        else:
+            _warn(f"{config.host} can be reached from other machines, and everybody who does may read, change and "
+                  "delete everything: nobody is asked to sign in")
     if "*" in config.allowed_hosts or "*" in config.allowed_origins:
         _warn("with '*' every page that a browser on your network shows may use this server")
     serve(config)

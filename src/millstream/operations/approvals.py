@@ -6,6 +6,8 @@ speak and ask, who may edit it decides, who may manage it makes the rules.
 
 from __future__ import annotations
 
+from typing import Any
+
 from millstream.entities.approval import (
     Comment,
     ModelRule,
@@ -16,6 +18,7 @@ from millstream.entities.approval import (
     TransitionRequest,
 )
 from millstream.entities.base import Int64
+from millstream.operations.registry import SetRegisteredModelAlias, TransitionModelVersionStage
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
 
 _COMMENTS = "/2.0/mlflow/comments"
@@ -283,3 +286,9 @@ class SetModelVersionSignature(Operation[None], frozen=True):
     name: str
     version: str
     signature: str
+
+
+# What the rules of a model have a say in; each names a version, and a stage or an alias.
+GATED_OPERATIONS: tuple[type[Operation[Any]], ...] = (
+    ApproveTransitionRequest, CheckTransition, SetRegisteredModelAlias, TransitionModelVersionStage, TransitionStage,
+)

@@ -27,10 +27,12 @@ from millstream.errors import (
     TooManyRequests,
 )
 from millstream.operations import OPERATIONS, CreateModelVersion, Needs, Operation, Principal, SearchDatasets
+from millstream.operations.approvals import GATED_OPERATIONS
 from millstream.operations.codec import decode_request, encode_answer
 from millstream.server.artifacts import ARTIFACT_OPERATIONS, PROPOSING_OPERATIONS, Artifacts
 from millstream.server.config import ServerConfig
 from millstream.server.execution import Execution, ServedStore
+from millstream.server.gates import read_signatures
 from millstream.server.logs import log_refused, log_request, log_unexpected
 from millstream.server.messages import (
     JSON,
@@ -44,7 +46,7 @@ from millstream.server.messages import (
     error_reply,
 )
 from millstream.server.meter import Meter
-from millstream.server.policy import OwnerPolicy, Policy
+from millstream.server.policy import Policy, policy_of
 from millstream.server.routes import (
     API_PREFIXES,
     ROUTES,
@@ -94,6 +96,7 @@ class _OperationTarget(_Target):
         self._writes = kind.endpoint.writes
         self._on_artifacts = kind in ARTIFACT_OPERATIONS
         self._proposes = kind in PROPOSING_OPERATIONS
+        self._gated = kind in GATED_OPERATIONS
 
     async def answer(self, request: Request) -> Reply:
         body = b""
@@ -110,6 +113,8 @@ class _OperationTarget(_Target):
             await check_source(self._app, operation, principal)
         if self._proposes:
             self._app.artifacts.check_locations(operation)
+        if self._gated:
+            await read_signatures(self._app, operation, principal)
         if self._writes:
             return Reply(encode_answer(await execution.write(operation, principal)))
         return Reply(await execution.read(operation, principal))
@@ -143,7 +148,7 @@ class Application:
     ) -> None:
         self.config = config
         self.store = store
-        self.policy = policy or OwnerPolicy()
+        self.policy = policy or policy_of(config.user_header)
         self.execution = Execution(store, config.limits.read_threads)
         self.artifacts = Artifacts(config, self.execution)
         self.deadlines = Deadlines()

@@ -13,6 +13,11 @@ from millstream.web.gate import is_loopback
 
 PROXIED_ROOT = "mlflow-artifacts:/"
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+# What every client sends, or what decides where a request goes: none of them can name a user.
+_TAKEN_HEADERS = frozenset(
+    {"host", "origin", "cookie", "authorization", "content-type", "content-length", "user-agent"}
+)
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?")
 
 
@@ -35,7 +40,8 @@ class ServerConfig:
 
     ``port`` 0 picks a free one. ``artifacts_destination`` and ``default_artifact_root`` are URIs or paths;
     ``None`` means MLflow's defaults: ``./mlartifacts``, and ``mlflow-artifacts:/`` when artifacts are served, else
-    ``./mlruns``. Raises InvalidValue with a hint for what can never work.
+    ``./mlruns``. ``user_header`` is the header in which a proxy with sign-in in front names the user. Raises
+    InvalidValue with a hint for what can never work.
     """
 
     backend_store_uri: str
@@ -51,6 +57,7 @@ class ServerConfig:
     allowed_origins: tuple[str, ...] = ()
     x_frame_options: str = "SAMEORIGIN"
     no_sign_in: bool = False
+    user_header: str | None = None
     expose_metrics: bool = True
     access_log: bool = False
     debug: bool = False
@@ -73,6 +80,11 @@ class ServerConfig:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise InvalidValue.of("cors_allowed_origins", origin, "an origin is a scheme, a host and maybe a port",
                                       hint="write it like https://notebooks.example.com, without a path")
+        if self.user_header is not None and (
+            not _HEADER.fullmatch(self.user_header) or self.user_header.lower() in _TAKEN_HEADERS
+        ):
+            raise InvalidValue.of("user_header", self.user_header, "it is no header that a proxy names users by",
+                                  hint="write it like X-Forwarded-User")
         self._check_places()
         if not self.on_loopback and not self.no_sign_in:
             raise InvalidValue(
