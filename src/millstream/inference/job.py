@@ -157,7 +157,7 @@ def _predicted(model: PyFuncModel, chunk: _Chunk) -> Any:
             raise SchemaMismatch(f"{chunk.place}: {error.message}", hint=error.hint) from None
         raise SchemaMismatch(
             f"row {chunk.first + found.row + 1} of {chunk.source.name}: the column {found.column!r} should be "
-            f"{found.wanted!r}, found {found.found}", hint=error.hint,
+            f"{found.wanted!r}, found {found.found}", hint="correct the row, or leave it out",
         ) from None
     except MillstreamError:
         raise

@@ -42,7 +42,7 @@ class Source:
     def open(self) -> BufferedReader:
         """Its bytes from the beginning. Raises NotFound and InvalidValue for what cannot be read."""
         if self.path is None:
-            return cast("BufferedReader", sys.stdin.buffer)
+            return BufferedReader(open(os.dup(sys.stdin.fileno()), "rb", buffering=0), _BUFFER)
         try:
             if self.path.suffix == ".gz":
                 return BufferedReader(cast("RawIOBase", gzip.open(self.path, "rb")), _BUFFER)
