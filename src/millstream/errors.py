@@ -275,6 +275,10 @@ class RegisteredModelNotFound(NotFound):
     """No registered model, or no version of one, has this name."""
 
 
+class ViewNotFound(NotFound):
+    """No saved view has this id, or it is somebody else's."""
+
+
 class CommentNotFound(NotFound):
     """No comment has this id."""
 

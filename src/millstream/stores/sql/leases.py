@@ -42,8 +42,8 @@ def _revived(transaction: Transaction, run: Row[Any]) -> bool:
     return bool(gone)
 
 
-def sweep(transaction: Transaction) -> int:
-    """Mark runs whose lease ran out as FAILED, ended when it did; returns how many. Several sweepers share the work."""
+def sweep(transaction: Transaction) -> list[str]:
+    """Mark runs whose lease ran out as FAILED, ended when it did; returns which. Several sweepers share the work."""
     now = now_ms()
     lapsed = (
         select(runs.c.id, runs.c.run_id, runs.c.lease_until)
@@ -64,4 +64,4 @@ def sweep(transaction: Transaction) -> int:
             .values(status=RunStatus.FAILED, end_time=row.lease_until, lease_until=None)
         )
     log(transaction, [LogBatch(row.run_id, tags=[RunTag(EXPIRED_TAG, str(row.lease_until))]) for row in rows])
-    return len(rows)
+    return [row.run_id for row in rows]

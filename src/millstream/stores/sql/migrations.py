@@ -19,11 +19,12 @@ from millstream.stores.sql.monitoring import tables as monitoring_tables
 from millstream.stores.sql.endpoints import tables as endpoint_tables
 from millstream.stores.sql.registry import tables as registry_tables
 from millstream.stores.sql.schema import experiments, metadata
+from millstream.stores.sql.views import tables as view_tables
 from millstream.stores.sql.webhooks import tables as webhook_tables
 
 HEAD_REVISION = "0007"
 # Importing a module of tables enters them into the metadata.
-_TABLES = (monitoring_tables, registry_tables, webhook_tables, endpoint_tables)
+_TABLES = (monitoring_tables, registry_tables, webhook_tables, endpoint_tables, view_tables)
 _SCRIPTS = Path(__file__).parent / "revisions"
 
 

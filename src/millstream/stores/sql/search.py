@@ -95,7 +95,7 @@ def find_runs(
     tree, orders = parse_filter(filter, RUNS), parse_order(order_by, RUNS)
     numbers = sorted({number for number in map(_number, experiment_ids) if number is not None})
     keys_of = _remembered(transaction, tree, orders)
-    compiler = Compiler(_run_layout(keys_of), _dialect(transaction))
+    compiler = Compiler(run_layout(keys_of), _dialect(transaction))
     shown = _in_view(view, "r.deleted_time")
     of = fingerprint("runs", numbers, tree and to_text(tree), orders, view)
     keys = [sort.key for sort in _run_keys(orders, keys_of, 0)]
@@ -280,7 +280,8 @@ def _remembered(
     return transaction.keys.find(transaction.connection, names).get
 
 
-def _run_layout(key_of: Callable[[str], int | None]) -> Layout:
+def run_layout(key_of: Callable[[str], int | None]) -> Layout:
+    """Where the fields of runs are; ``key_of`` gives the number of a key's text."""
     return Layout(
         row="r.id",
         attributes={

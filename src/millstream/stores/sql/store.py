@@ -14,6 +14,7 @@ from millstream.stores.contract import Store
 from millstream.stores.sql import experiments, garbage, history, imports, inputs, leases, logged_models, runs, search
 from millstream.stores.sql.database import Database, explain, is_deadlock
 from millstream.stores.sql.endpoints import canaries, desired, observed
+from millstream.stores.sql.grid import query
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.logging import LOGGING, log
 from millstream.stores.sql.migrations import prepare
@@ -28,6 +29,7 @@ from millstream.stores.sql.registry import rules as model_rules
 from millstream.stores.sql.registry import search as registry_search
 from millstream.stores.sql.registry import versions as model_versions
 from millstream.stores.sql.transaction import EXECUTORS, Transaction
+from millstream.stores.sql.views import changes, views
 from millstream.stores.sql.writer import Done, Outcome, Queued, Writer
 
 A = TypeVar("A")
@@ -42,6 +44,7 @@ _DOMAINS = (
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, registered_models,
     registry_history, registry_search, runs, search,
     canaries, desired, observed,
+    changes, query, views,
 )
 
 # Kinds of operations of which many are carried out at once: each answers, or returns the error it is answered with.
@@ -67,6 +70,7 @@ class SqlStore(Store):
         self._keys = Keys()
         prepare(self._database, artifact_root)
         self._writer = Writer(self._commit)
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def uri(self) -> str:
@@ -93,8 +97,19 @@ class SqlStore(Store):
         with self._database.writing() as connection:
             transaction = self._transaction(connection, OWNER)
             swept = leases.sweep(transaction)
+            changes.note_subjects(transaction, [("run", run_id) for run_id in swept])
         self._keys.remember(transaction.entered)
-        return swept
+        self._tell()
+        return len(swept)
+
+    def listen(self, on_change: Callable[[], None]) -> Callable[[], None]:
+        """Call ``on_change`` after each commit of this process, in the writer's thread; returns what ends that."""
+        self._listeners.append(on_change)
+        return lambda: self._listeners.remove(on_change)
+
+    def _tell(self) -> None:
+        for on_change in tuple(self._listeners):
+            on_change()
 
     def close(self) -> None:
         self._writer.close()
@@ -119,6 +134,8 @@ class SqlStore(Store):
             with self._database.writing() as connection:
                 transaction = self._transaction(connection, group[0].principal)
                 outcomes = self._perform(transaction, group)
+                done = zip(group, outcomes, strict=True)
+                changes.note(transaction, [(one.operation, made.answer) for one, made in done if made.error is None])
         except Exception as error:
             if len(group) == 1:
                 if tries and is_deadlock(error):
@@ -127,6 +144,7 @@ class SqlStore(Store):
                 return [Outcome(None, known)]
             return [self._commit([queued])[0] for queued in group]
         self._keys.remember(transaction.entered)
+        self._tell()
         return outcomes
 
     def _perform(self, transaction: Transaction, group: Sequence[Queued]) -> list[Outcome]:

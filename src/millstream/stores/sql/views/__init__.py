@@ -1,0 +1,1 @@
+"""What the web UI keeps in the store: saved views, what is pinned, and the numbers of changes."""
