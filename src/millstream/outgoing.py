@@ -10,11 +10,14 @@ them.
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import TracebackType
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from millstream import settings
@@ -97,21 +100,23 @@ def request(
     total_timeout: float = 3600.0,
     allow_private: bool | None = None,
     redirects: int = REDIRECTS,
+    verify_tls: bool = True,
 ) -> Answer:
     """Send one request and give the answer, whatever its status; close it, or use it as a context manager.
 
     ``timeout`` is seconds for each step of the connection, ``total_timeout`` for all of it. At most ``redirects``
     answers that lead elsewhere on the same host are followed, none of them from https to http, and none for a request
-    with a body. ``allow_private`` is the setting ``ALLOW_PRIVATE_ADDRESSES`` unless given. Raises InvalidValue for what
-    is no http or https URL, AddressRefused for one that leads to a private address or another host, LimitExceeded for
-    an answer that announces more than ``max_bytes``, and Unreachable when no server answers.
+    with a body. ``allow_private`` is the setting ``ALLOW_PRIVATE_ADDRESSES`` unless given; without ``verify_tls`` any
+    certificate will do. Raises InvalidValue for what is no http or https URL, AddressRefused for one that leads to a
+    private address or another host, LimitExceeded for an answer that announces more than ``max_bytes``, and Unreachable
+    when no server answers.
     """
     deadline = time.monotonic() + total_timeout
     private = settings.ALLOW_PRIVATE_ADDRESSES.get() if allow_private is None else allow_private
     followed = 0
     while True:
         parts = _parse(url)
-        answer = _send(method, url, parts, body, headers or {}, timeout, deadline, max_bytes, private)
+        answer = _send(method, url, parts, body, headers or {}, timeout, deadline, max_bytes, private, verify_tls)
         target = answer.headers.get("location")
         if answer.status not in _FOLLOWED or target is None or body is not None:
             break
@@ -171,7 +176,7 @@ def _check_redirect(parts: SplitResult, url: str) -> None:
 
 def _send(
     method: str, url: str, parts: SplitResult, body: bytes | None, headers: Mapping[str, str], timeout: float,
-    deadline: float, max_bytes: int, private: bool,
+    deadline: float, max_bytes: int, private: bool, verify_tls: bool,
 ) -> Answer:
     host = str(parts.hostname)
     port = parts.port or _PORTS[parts.scheme]
@@ -181,7 +186,13 @@ def _send(
         if parts.scheme == "https":
             import ssl
 
-            connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=host)
+            context = ssl.create_default_context()
+            if not verify_tls:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
+        connection.response_class = partial(  # type: ignore[assignment]
+            _response, timeout=timeout, deadline=deadline
+        )
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body, {
             "Host": parts.netloc.rpartition("@")[2], "User-Agent": f"millstream/{VERSION}",
@@ -195,6 +206,35 @@ def _send(
         connection.close()
         raise
     return Answer(url, connection, response, max_bytes, deadline)
+
+
+class _Hurried(io.RawIOBase):
+    """What a socket receives, every read ended by the deadline: an answer that drips in byte by byte does not last."""
+
+    def __init__(self, received: io.RawIOBase, connected: socket.socket, timeout: float, deadline: float) -> None:
+        self._received, self._socket, self._timeout, self._deadline = received, connected, timeout, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(min(self._timeout, left))
+        return self._received.readinto(buffer)
+
+    def close(self) -> None:
+        super().close()
+        self._received.close()
+
+
+def _response(
+    connected: socket.socket, timeout: float, deadline: float, **options: Any
+) -> http.client.HTTPResponse:
+    made = http.client.HTTPResponse(connected, **options)
+    made.fp = io.BufferedReader(_Hurried(made.fp.detach(), connected, timeout, deadline))
+    return made
 
 
 def _connect(host: str, port: int, timeout: float, private: bool) -> socket.socket:

@@ -164,6 +164,18 @@ KEY_FILE = _setting("KEY_FILE", str, None, "the file with this user's key, by wh
 # Calls to addresses that others chose
 ALLOW_PRIVATE_ADDRESSES = _setting("ALLOW_PRIVATE_ADDRESSES", _boolean, False, "let URLs of datasets and webhooks lead to loopback and private addresses", OURS)
 
+# Webhooks
+WEBHOOK_ALLOWED_SCHEMES = _setting("WEBHOOK_ALLOWED_SCHEMES", str, "https", "comma-separated schemes that the URL of a webhook may have: https, http")
+WEBHOOK_ALLOW_PRIVATE_ADDRESSES = _setting("WEBHOOK_ALLOW_PRIVATE_ADDRESSES", _boolean, None, "let webhooks lead to loopback and private addresses; as ALLOW_PRIVATE_ADDRESSES says unless given", "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS")
+WEBHOOK_SECRET_ENCRYPTION_KEY = _setting("WEBHOOK_SECRET_ENCRYPTION_KEY", str, None, "Fernet key that the secrets of webhooks are encrypted with; several, separated by commas, all decrypt, the first encrypts", secret=True)
+WEBHOOK_REQUEST_TIMEOUT = _setting("WEBHOOK_REQUEST_TIMEOUT", float, 30.0, "seconds a call of a webhook may take")
+WEBHOOK_REQUEST_MAX_RETRIES = _setting("WEBHOOK_REQUEST_MAX_RETRIES", int, 20, "how often a call of a webhook is tried again before it is given up")
+WEBHOOK_BACKOFF_SECONDS = _setting("WEBHOOK_BACKOFF_SECONDS", float, 1.0, "seconds before the first new try of a webhook; doubled each time", OURS)
+WEBHOOK_BACKOFF_MAX_SECONDS = _setting("WEBHOOK_BACKOFF_MAX_SECONDS", float, 3600.0, "seconds between two tries of a webhook at most", OURS)
+WEBHOOK_DELIVERY_MAX_WORKERS = _setting("WEBHOOK_DELIVERY_MAX_WORKERS", int, 10, "calls of webhooks that a server process makes at the same time")
+WEBHOOK_POLL_SECONDS = _setting("WEBHOOK_POLL_SECONDS", float, 0.5, "seconds between two looks of a server for what webhooks are to be told", OURS)
+WEBHOOK_RETENTION_DAYS = _setting("WEBHOOK_RETENTION_DAYS", float, 30.0, "days that the log of webhooks keeps what has arrived or was given up", OURS)
+
 # Environments of models and projects
 ENV_ROOT = _setting("ENV_ROOT", str, None, "the folder of the virtual environments that are built for models and projects; millstream/envs in the user's cache folder unless given")
 ALLOW_PYTHON_DOWNLOADS = _setting("ALLOW_PYTHON_DOWNLOADS", _boolean, False, "let uv download a Python that this machine does not have", OURS)

@@ -59,6 +59,7 @@ from millstream.server.routes import (
 )
 from millstream.server.sources import check_source
 from millstream.server.sweep import Sweeper
+from millstream.server.webhooks import Sender
 from millstream.web.gate import Gate
 from millstream.web.headers import HeaderList, headers_of, request_id
 
@@ -169,6 +170,7 @@ class Application:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.Task[None] | None = None
         self._sweeper = Sweeper(store)
+        self._sender = None if store.outbox is None else Sender(store.outbox)
         # Places on this machine are nobody's business; the longest first, so that no part of one is left.
         places = {*config.local_roots, *config.store_places, Path.cwd(), Path.home()}
         self._hidden = sorted((str(place) for place in places if place.parent != place), key=len, reverse=True)
@@ -391,6 +393,8 @@ class Application:
         await receive()
         self.start()
         self._sweeper.start()
+        if self._sender is not None:
+            self._sender.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         try:
@@ -405,6 +409,8 @@ class Application:
         if self._loop is not None and self._watch is not None:
             self._loop.call_soon_threadsafe(self._watch.cancel)
         self._sweeper.stop()
+        if self._sender is not None:
+            self._sender.stop()
         self.artifacts.close()
         self.execution.close()
         self.store.close()

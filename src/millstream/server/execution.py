@@ -17,15 +17,19 @@ from typing import Any, Protocol, TypeVar
 from millstream.errors import NotSupported
 from millstream.operations import OWNER, Operation, Principal
 from millstream.operations.codec import encode_answer
+from millstream.stores.sql.webhooks.deliveries import Outbox
 
 R = TypeVar("R")
 
 
 class ServedStore(Protocol):
-    """What the server needs of a store beyond its contract: writes that do not wait, and the sweep of leases."""
+    """What the server needs of a store beyond its contract: writes that do not wait, the sweep, and the outbox."""
 
     @property
     def uri(self) -> str: ...
+
+    @property
+    def outbox(self) -> Outbox | None: ...
 
     def execute(self, operation: Operation[Any], principal: Principal = ...) -> Any: ...
 
@@ -42,6 +46,7 @@ class NoStore:
     """What a server has that serves artifacts only."""
 
     uri = ""
+    outbox = None
 
     def execute(self, operation: Operation[Any], principal: Principal = OWNER) -> Any:
         raise NotSupported("this server serves artifacts only", hint="ask the tracking server")

@@ -29,6 +29,11 @@ from millstream.stores.sql.registry import rules as model_rules
 from millstream.stores.sql.registry import search as registry_search
 from millstream.stores.sql.registry import versions as model_versions
 from millstream.stores.sql.transaction import EXECUTORS, Transaction
+from millstream.stores.sql.webhooks import deliveries as webhook_deliveries
+from millstream.stores.sql.webhooks import managed as registry_webhooks
+from millstream.stores.sql.webhooks import subscriptions
+from millstream.stores.sql.webhooks.calls import OUTSIDE
+from millstream.stores.sql.webhooks.deliveries import Outbox
 from millstream.stores.sql.views import changes, views
 from millstream.stores.sql.writer import Done, Outcome, Queued, Writer
 
@@ -44,6 +49,7 @@ _DOMAINS = (
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, registered_models,
     registry_history, registry_search, runs, search,
     canaries, desired, observed,
+    registry_webhooks, subscriptions, webhook_deliveries,
     changes, query, views,
 )
 
@@ -70,6 +76,7 @@ class SqlStore(Store):
         self._keys = Keys()
         prepare(self._database, artifact_root)
         self._writer = Writer(self._commit)
+        self._outbox = Outbox(self._database)
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -81,7 +88,14 @@ class SqlStore(Store):
         """Where new experiments keep their files."""
         return self._artifact_root
 
+    @property
+    def outbox(self) -> Outbox:
+        """What webhooks are to be told."""
+        return self._outbox
+
     def execute(self, operation: Operation[A], principal: Principal = OWNER) -> A:
+        if (outside := OUTSIDE.get(type(operation))) is not None:
+            return outside(self._database, operation)  # type: ignore[no-any-return]
         if operation.endpoint.writes:
             answer: A = self._writer.execute(self._known(operation), principal)
             return answer
@@ -93,7 +107,11 @@ class SqlStore(Store):
         self._writer.submit(self._known(operation), principal, on_done)
 
     def sweep(self) -> int:
-        """Mark runs whose lease ran out as failed; returns how many. Any number of processes may sweep."""
+        """Mark runs whose lease ran out as failed; returns how many. Any number of processes may sweep.
+
+        The log of webhooks forgets what is old.
+        """
+        self._outbox.forget()
         with self._database.writing() as connection:
             transaction = self._transaction(connection, OWNER)
             swept = leases.sweep(transaction)

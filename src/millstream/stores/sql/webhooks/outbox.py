@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import or_, select, update
 
 from millstream.stores.sql.driver import many
 from millstream.stores.sql.registry.tables import registered_models
 from millstream.stores.sql.transaction import Transaction, now_ms
-from millstream.stores.sql.webhooks.payloads import Event, events_of, mlflow_body, mlflow_data
+from millstream.stores.sql.webhooks.payloads import bodies, events_of
 from millstream.stores.sql.webhooks.tables import webhooks
 
 PENDING = "PENDING"
@@ -46,7 +46,8 @@ def publish(
         for event in events_of(kind, model, facts, timestamp, user):
             wanted = [webhook for webhook in found if event.names.intersection(webhook.events.split(","))]
             if wanted:
-                _write(transaction, wanted, event, _lane(transaction, model) if lane is None else lane)
+                lane = _lane(transaction, model) if lane is None else lane
+                enqueue(transaction, bodies(transaction, event, wanted), event.kind, model, lane)
     if kind == "registered_model.renamed":
         transaction.connection.execute(update(table).where(table.c.model == model).values(model=facts["after"]))
 
@@ -57,22 +58,17 @@ def _lane(transaction: Transaction, model: str | None) -> str:
     return "" if number is None else str(number)
 
 
-def _write(transaction: Transaction, found: list[Row[Any]], event: Event, lane: str) -> None:
-    data = mlflow_data(transaction, event)
-    rows = [(webhook.id, mlflow_body(event, data)) for webhook in found]
-    enqueue(transaction, rows, event.kind, event.model, lane)
-
-
 def enqueue(
     transaction: Transaction, rows: list[tuple[int, str]], event: str, model: str | None, lane: str,
     replay_of: str | None = None,
 ) -> list[str]:
-    """Write deliveries, ``(number of the webhook, body)`` each, behind all that their lanes hold; returns their ids."""
+    """Write deliveries, ``(number of the webhook, body)`` each, behind all that the lane holds; returns their ids."""
     now = now_ms()
     ids = [str(uuid.uuid4()) for _ in rows]
+    # Whoever publishes to a lane has it until the transaction ends, so the numbers of deliveries are in order.
+    many(transaction.connection, _WAKE, [(webhook, lane, now) for webhook, _ in rows])
     many(transaction.connection, _INSERT, [
         (delivery_id, webhook, lane, model, event, body, PENDING, now, now, replay_of)
         for delivery_id, (webhook, body) in zip(ids, rows, strict=True)
     ])
-    many(transaction.connection, _WAKE, [(webhook, lane, now) for webhook, _ in rows])
     return ids

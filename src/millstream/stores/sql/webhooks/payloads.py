@@ -7,13 +7,15 @@ managed registry's webhooks (one flat object with ``event``, ``model_name``, ``v
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
-from millstream.entities.model_registry import STAGE_ARCHIVED
+from millstream.entities.model_registry import ALL_STAGES, STAGE_ARCHIVED
+from millstream.entities.webhook import ANY, EVENTS, STAGED, check_event
 from millstream.stores.sql.registry.tables import (
     model_version_tags,
     model_versions,
@@ -24,6 +26,8 @@ from millstream.stores.sql.transaction import Transaction
 
 TRANSITIONED = "model_version.transitioned"
 ROLLED_BACK = "model_version.rolled_back"
+# What a change of the registry is made of; events tell it by better names.
+_CHANGE = frozenset({"version", "key", "before", "after", "others", "undoes"})
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,19 @@ def mlflow_body(event: Event, data: dict[str, Any]) -> str:
 
 def mlflow_data(transaction: Transaction, event: Event) -> dict[str, Any]:
     """The details of an event: as MLflow gives them where it has the event, else by the same names, with the user."""
+    if event.kind == "registered_model.created":
+        return {"name": event.model} | _created_model(transaction, event)
+    if event.kind == "model_version.created":
+        return {"name": event.model, "version": str(event.facts["version"])} | _created_version(transaction, event)
+    return details(event)
+
+
+def details(event: Event) -> dict[str, Any]:
+    """The details of an event that are all among its facts."""
     facts, made = event.facts, {"name": event.model} if event.model is not None else {}
     if "version" in facts and facts["version"] is not None:
         made["version"] = str(facts["version"])
     entity, _, action = event.kind.partition(".")
-    if event.kind == "registered_model.created":
-        return made | _created_model(transaction, event)
-    if event.kind == "model_version.created":
-        return made | _created_version(transaction, event)
     if entity == "model_version_tag":
         return made | {"key": facts.get("key")} | ({"value": facts.get("after")} if action == "set" else {})
     if entity == "model_version_alias":
@@ -98,7 +107,8 @@ def _ours(event: Event) -> dict[str, Any]:
     before, after = facts.get("before"), facts.get("after")
     entity, _, action = event.kind.partition(".")
     if event.kind in (TRANSITIONED, ROLLED_BACK):
-        return {"from_stage": before, "to_stage": after}
+        comment = facts.get("comment")
+        return {"from_stage": before, "to_stage": after} | ({"comment": comment} if comment else {})
     if event.kind == "registered_model.renamed":
         return {"old_name": before, "new_name": after}
     if entity in ("registered_model", "model_version") and action == "updated":
@@ -107,7 +117,14 @@ def _ours(event: Event) -> dict[str, Any]:
         return {"stage": before, "aliases": (facts.get("key") or "").split(",") if facts.get("key") else []}
     if entity == "registered_model_tag":
         return {"key": facts.get("key")} | ({"value": after} if action == "set" else {})
-    return {name: value for name, value in facts.items() if name != "version" and value not in (None, [], ())}
+    rest = {name: value for name, value in facts.items() if name not in _CHANGE and value is not None}
+    if entity == "comment":
+        return {"id": facts.get("key"), **rest}
+    if entity == "transition_request":
+        return {"id": facts.get("key"), "from_stage": before, "to_stage": after, **rest}
+    if entity == "model_rule":
+        return {"rule": facts.get("key"), **rest}
+    return rest
 
 
 def _created_model(transaction: Transaction, event: Event) -> dict[str, Any]:
@@ -127,6 +144,110 @@ def _created_version(transaction: Transaction, event: Event) -> dict[str, Any]:
         "source": row.source, "run_id": row.run_id, "tags": {tag.key: tag.value for tag in found},
         "description": row.description,
     }
+
+
+# What the managed registry calls events; all others are called by their name here, in capitals.
+_MANAGED = {
+    "MODEL_VERSION_TRANSITIONED_STAGE": TRANSITIONED,
+    "TRANSITION_REQUEST_CREATED": "transition_request.created",
+    **{
+        name.format(stage.upper()): f"{kind}:{stage}"
+        for name, kind in (
+            ("MODEL_VERSION_TRANSITIONED_TO_{}", TRANSITIONED),
+            ("TRANSITION_REQUEST_TO_{}_CREATED", "transition_request.created"),
+        )
+        for stage in ALL_STAGES
+    },
+    **{
+        f"{entity}_{action}".upper(): f"{entity}.{action}"
+        for entity, actions in EVENTS.items()
+        for action in actions
+        if f"{entity}.{action}" not in (TRANSITIONED, "transition_request.created")
+    },
+}
+_MANAGED_NAMES = {event: name for name, event in _MANAGED.items()}
+
+
+def event_of_managed(name: str) -> str:
+    """The event that the managed registry calls so; other names stay as they are. Raises InvalidValue."""
+    return _MANAGED.get(name) or check_event(name)
+
+
+def managed_name(event: str) -> str:
+    """What the managed registry calls an event; one that it cannot name keeps its name."""
+    return _MANAGED_NAMES.get(event, event)
+
+
+def managed_body(event: Event, data: dict[str, Any], webhook_id: str, wanted: Iterable[str]) -> str:
+    """The body of the managed registry's webhooks; ``wanted`` is what the webhook has subscribed to.
+
+    An event is called by its stage when only that was asked for.
+    """
+    kind = TRANSITIONED if event.kind == ROLLED_BACK else event.kind
+    staged = f"{kind}:{event.stage}"
+    only_staged = staged in wanted and not {kind, event.kind, ANY, f"{event.kind.partition('.')[0]}.{ANY}"} & {*wanted}
+    body = {
+        "event": managed_name(staged if only_staged else kind),
+        "webhook_id": webhook_id,
+        "event_timestamp": event.timestamp,
+        **({"model_name": event.model} if event.model is not None else {}),
+        **{name: value for name, value in data.items() if name not in ("name", "text")},
+        "text": _sentence(event, data),
+    }
+    return _text(body)
+
+
+def _sentence(event: Event, data: dict[str, Any]) -> str:
+    """One line for people, as chats show it."""
+    version = f"version {data['version']} of " if data.get("version") is not None else ""
+    what = f"{version}{event.model}" if event.model is not None else "the registry"
+    entity, _, action = event.kind.partition(".")
+    if event.kind in (TRANSITIONED, ROLLED_BACK):
+        said = f"{event.user} moved {what} from {data['from_stage']} to {data['to_stage']}"
+        return f"{said}, which takes back an earlier move" if event.kind == ROLLED_BACK else said
+    words = f"{entity.replace('_', ' ')} {action.replace('_', ' ')}"
+    detail = data.get("comment") or data.get("text") or data.get("key") or data.get("alias") or data.get("new_name")
+    return f"{words} by {event.user}: {what}" + (f", {detail}" if detail else "")
+
+
+def bodies(transaction: Transaction, event: Event, found: Sequence[Row[Any]]) -> list[tuple[int, str]]:
+    """``(number of the webhook, body)`` for each of these webhooks."""
+    data = mlflow_data(transaction, event)
+    return [(webhook.id, body_for(webhook, event, data)) for webhook in found]
+
+
+def body_for(webhook: Row[Any], event: Event, data: dict[str, Any]) -> str:
+    """The body in the shape that a webhook has."""
+    if webhook.payload_format == "DATABRICKS":
+        return managed_body(event, data, webhook.webhook_id, webhook.events.split(","))
+    return mlflow_body(event, data)
+
+
+def sample(webhook: Row[Any], name: str, timestamp: int, user: str) -> str:
+    """The body of an event that has not happened, for a test. ``name`` may hold ``*``."""
+    if name == ANY:
+        name = "model_version.created"
+    kind, _, stage = name.partition(":")
+    entity, _, action = kind.partition(".")
+    kind = f"{entity}.{EVENTS[entity][0]}" if action == ANY else kind
+    model = webhook.model or "example_model"
+    facts = {
+        "version": None if entity in ("registered_model", "registered_model_tag", "endpoint", "monitor") else 1,
+        "key": "example", "before": "None" if kind in STAGED else "old", "after": stage or "Production"
+        if kind in STAGED else "new",
+    }
+    event = Event(kind, model, timestamp, user, facts)
+    made: dict[str, Any] = {"name": model}
+    if kind == "registered_model.created":
+        made |= {"tags": {"example": "new"}, "description": "An example"}
+    elif kind == "model_version.created":
+        made |= {
+            "version": "1", "source": "models:/example", "run_id": "0123456789abcdef0123456789abcdef",
+            "tags": {"example": "new"}, "description": "An example",
+        }
+    else:
+        made = details(event)
+    return body_for(webhook, event, made)
 
 
 def _text(body: dict[str, Any]) -> str:

@@ -69,6 +69,7 @@ Index(
     webhook_deliveries.c.id,
 )
 Index("ix_webhook_deliveries_status", webhook_deliveries.c.status, webhook_deliveries.c.id)
+Index("ix_webhook_deliveries_last_try_time", webhook_deliveries.c.last_try_time)
 Index("ix_webhook_deliveries_model", webhook_deliveries.c.model, webhook_deliveries.c.id)
 
 webhook_lanes = Table(

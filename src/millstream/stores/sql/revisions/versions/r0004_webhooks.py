@@ -61,6 +61,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_webhook_deliveries_lane", "webhook_deliveries", ["webhook", "lane", "status", "id"])
     op.create_index("ix_webhook_deliveries_status", "webhook_deliveries", ["status", "id"])
+    op.create_index("ix_webhook_deliveries_last_try_time", "webhook_deliveries", ["last_try_time"])
     op.create_index("ix_webhook_deliveries_model", "webhook_deliveries", ["model", "id"])
     op.create_table(
         "webhook_lanes",

@@ -1,0 +1,94 @@
+"""The sender of webhooks: what the outbox of a store holds is delivered, in order, by a few threads.
+
+Any number of servers may send what one store holds: each claims what it sends, and no two have the same.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from millstream import settings
+from millstream.server.logs import LOGGER
+from millstream.stores.sql.webhooks.deliveries import Claim, Outbox
+
+
+class Sender:
+    """Looks for what is due and sends it, one thread a lane. One webhook has half of the threads at most, so that a
+    receiver that keeps everybody waiting does not hold up the others."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._holder = uuid.uuid4().hex
+        self._workers = max(1, settings.WEBHOOK_DELIVERY_MAX_WORKERS.get())
+        self._stopped = threading.Event()
+        self._wake = threading.Condition()
+        self._busy: Counter[int] = Counter()
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="millstream-webhook")
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; a second call changes nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="millstream-webhooks", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End after the calls under way; what is behind them stays for the next server."""
+        self._stopped.set()
+        with self._wake:
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self._threads.shutdown(wait=True)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                claimed = self._claim()
+            except Exception as error:
+                claimed = 0
+                LOGGER.error("looking for what webhooks are to be told failed", exc_info=error)
+            with self._wake:
+                if not claimed and not self._stopped.is_set():
+                    self._wake.wait(settings.WEBHOOK_POLL_SECONDS.get())
+
+    def _claim(self) -> int:
+        """Claim what there are threads for, and hand it to them; returns how much that was."""
+        with self._wake:
+            free = self._workers - self._busy.total()
+            full = [webhook for webhook, count in self._busy.items() if count >= max(1, self._workers // 2)]
+        if free <= 0 or not self._outbox.due():
+            return 0
+        claims = self._outbox.claim(self._holder, free, full)
+        for claim in claims:
+            with self._wake:
+                self._busy[claim.webhook_number] += 1
+            self._threads.submit(self._send, claim)
+        return len(claims)
+
+    def _send(self, first: Claim) -> None:
+        claim: Claim | None = first
+        try:
+            while claim is not None:
+                claim = self._outbox.send(claim, self._holder, more=not self._stopped.is_set())
+        except Exception as error:  # the lane is free again when its lease ends
+            LOGGER.error("keeping what became of a webhook failed", exc_info=error)
+        finally:
+            with self._wake:
+                self._busy[first.webhook_number] -= 1
+                self._busy += Counter()  # without those at zero
+                self._wake.notify()
+
+
+def deliver_due(outbox: Outbox) -> int:
+    """Send all that is due now, in this thread; returns how many calls were made."""
+    holder, calls = uuid.uuid4().hex, 0
+    while outbox.due() and (claims := outbox.claim(holder, 1)):
+        claim: Claim | None = claims[0]
+        while claim is not None:
+            claim = outbox.send(claim, holder, more=True)
+            calls += 1
+    return calls
