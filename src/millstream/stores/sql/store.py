@@ -29,12 +29,12 @@ from millstream.stores.sql.registry import rules as model_rules
 from millstream.stores.sql.registry import search as registry_search
 from millstream.stores.sql.registry import versions as model_versions
 from millstream.stores.sql.transaction import EXECUTORS, Transaction
+from millstream.stores.sql.views import changes, views
 from millstream.stores.sql.webhooks import deliveries as webhook_deliveries
 from millstream.stores.sql.webhooks import managed as registry_webhooks
 from millstream.stores.sql.webhooks import subscriptions
 from millstream.stores.sql.webhooks.calls import OUTSIDE
 from millstream.stores.sql.webhooks.deliveries import Outbox
-from millstream.stores.sql.views import changes, views
 from millstream.stores.sql.writer import Done, Outcome, Queued, Writer
 
 A = TypeVar("A")
@@ -45,12 +45,11 @@ _TRIES = 10
 # Importing a module enters what it executes into the table.
 _DOMAINS = (
     approval_requests, model_rules, registry_comments,
-    monitor_findings, monitor_requests, monitors,
-    experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, registered_models,
-    registry_history, registry_search, runs, search,
+    experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, monitor_findings,
+    monitor_requests, monitors, registered_models, registry_history, registry_search, runs, search,
     canaries, desired, observed,
-    registry_webhooks, subscriptions, webhook_deliveries,
     changes, query, views,
+    registry_webhooks, subscriptions, webhook_deliveries,
 )
 
 # Kinds of operations of which many are carried out at once: each answers, or returns the error it is answered with.
@@ -76,8 +75,8 @@ class SqlStore(Store):
         self._keys = Keys()
         prepare(self._database, artifact_root)
         self._writer = Writer(self._commit)
-        self._outbox = Outbox(self._database)
         self._listeners: list[Callable[[], None]] = []
+        self._outbox = Outbox(self._database)
 
     @property
     def uri(self) -> str:
