@@ -1,0 +1,1 @@
+"""Monitoring of what is served: requests recorded, drift measured, alerts decided."""
