@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from millstream import settings
 from millstream.errors import BadModel, InvalidValue, UntrustedModel
-from millstream.flavors import loading, logging, saving
+from millstream.flavors import arrays, loading, logging, saving
 from millstream.flavors.contract import Flavor, LogOptions, SaveOptions, Written, spelled_out
 from millstream.models import pickles, requirements
 
@@ -129,6 +129,12 @@ class PythonFunction:
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
         """What the method gives for ``data``; ``params`` are its further arguments."""
         return self._call(data, **(params or {}))
+
+    def on_arrays(self, names: Sequence[str]) -> Callable[[Any], Any] | None:
+        """``predict`` for arrays of doubles with these columns, the same to the last bit; None where nobody knows."""
+        method = self._call.__name__
+        made = getattr(arrays.plain(self.sk_model, names), method, None)
+        return made if made is not None and arrays.proven(self._call, made, names) else None
 
     def get_raw_model(self) -> Any:
         """The estimator."""

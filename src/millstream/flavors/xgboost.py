@@ -6,12 +6,12 @@ import functools
 import importlib
 import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from millstream.errors import BadModel, CorruptModel, InvalidValue
-from millstream.flavors import loading, logging, saving
+from millstream.flavors import arrays, loading, logging, saving
 from millstream.flavors.contract import Flavor, LogOptions, SaveOptions, Written, spelled_out
 from millstream.models import pickles
 
@@ -112,6 +112,11 @@ class PythonFunction:
         import xgboost
 
         return self.xgb_model.predict(xgboost.DMatrix(data, enable_categorical=True), **known)
+
+    def on_arrays(self, names: Sequence[str]) -> Callable[[Any], Any] | None:
+        """``predict`` for arrays of doubles with these columns, the same to the last bit; None where nobody knows."""
+        made = getattr(arrays.plain(self.xgb_model, names), "predict", None)
+        return made if made is not None and arrays.proven(self.predict, made, names) else None
 
     def get_raw_model(self) -> Any:
         """The booster or estimator."""

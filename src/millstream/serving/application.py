@@ -28,6 +28,7 @@ from millstream.errors import (
     TooManyRequests,
     TooSlow,
 )
+from millstream.flavors import arrays
 from millstream.flavors.pyfunc.model import PyFuncModel
 from millstream.models.mlmodel import COMPATIBLE_VERSION
 from millstream.serving import openapi
@@ -86,11 +87,12 @@ class Application:
     ) -> None:
         self.model = model
         self.config = config
-        self.predictions = Predictions(model.predict, config.limits, self._on_batch)
+        self._on_arrays = model.on_arrays()
+        self.predictions = Predictions(self._predict, config.limits, self._on_batch)
         self.active = 0
         self._held = 0
         self._schema = model.metadata.get_input_schema()
-        self._reader = Reader(self._schema)
+        self._reader = Reader(self._schema, None if self._on_arrays is None else arrays.order())
         self._gate = Gate(config.host, config.allowed_hosts)
         self._routes = self._table()
         names = ["nowhere", *dict.fromkeys(name for name, _, _ in self._routes.values())]
@@ -298,6 +300,11 @@ class Application:
         finally:
             self._held -= size
             self.predictions.forget(future)
+
+    def _predict(self, data: Any, params: dict[str, Any] | None) -> Any:
+        if self._on_arrays is not None and type(data).__name__ == "ndarray":  # such as the reader makes only then
+            return self._on_arrays(data)
+        return self.model.predict(data, params)
 
     def _on_batch(self, requests: int, rows: int) -> None:
         self.meter.count_batch(requests, rows)

@@ -6,6 +6,10 @@ them costs as much as for one. The answer is split by rows. A model whose answer
 out by their length, and its requests are predicted one by one from then on; so are the requests of a batch that fails,
 so that only the guilty one hears of it.
 
+A model of a library that takes arrays and has predicted in less than :data:`QUICK_SECONDS` for a while is asked in the
+event loop itself: handing a request over to a thread and back costs as much as the prediction. One that takes longer,
+and code that is not the library's, never is.
+
 A request whose deadline passes is answered at once. If it waited, it is never predicted. If it was being predicted,
 nothing in Python can stop that: the thread is left to end by itself and another one takes over, a few times.
 """
@@ -19,6 +23,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from time import thread_time
 from typing import Any, Protocol, cast
 
 from millstream.errors import FunctionFailed, MillstreamError, NotInTime, TooManyRequests
@@ -38,6 +43,9 @@ class Readable(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def is_array(self) -> bool: ...
+
     def read(self) -> tuple[Any, dict[str, Any] | None]: ...
 
 
@@ -45,6 +53,28 @@ Predict = Callable[[Any, "dict[str, Any] | None"], Any]
 Outcome = bytes | BaseException
 # Threads that are left with predictions which nobody waits for any more, at most.
 ABANDONED = 4
+# Processor time of a prediction that the event loop may wait for, and how many in a row show that it is so.
+QUICK_SECONDS = 0.002
+SHOWN, DOUBTED = 8, 256
+
+
+class Pace:
+    """Whether a model is quick, from the processor time that its latest predictions took."""
+
+    def __init__(self) -> None:
+        self._unknown = SHOWN
+
+    @property
+    def quick(self) -> bool:
+        """Whether the next one may be waited for."""
+        return not self._unknown
+
+    def told(self, seconds: float) -> None:
+        """One took so long."""
+        if seconds > QUICK_SECONDS:
+            self._unknown = DOUBTED
+        elif self._unknown:
+            self._unknown -= 1
 
 
 class Waiting:
@@ -81,6 +111,7 @@ class Predictions:
         self._thread: _Thread | None = None
         self._abandoned: set[_Thread] = set()
         self._due = False
+        self._pace = Pace()
         self.batched = limits.batch_rows > 1
 
     @property
@@ -126,9 +157,13 @@ class Predictions:
         if self._running or self._thread is None:
             return
         together = self._take()
-        if together:
-            self._running = together
+        if not together:
+            return
+        self._running = together
+        if not (self._pace.quick and together[0].asked.is_array):
             self._thread.work.put(together)
+            return
+        self._done(self._thread, *self.outcome(together))
 
     def _take(self) -> list[Waiting]:
         """The request that is next, and those that are predicted with it."""
@@ -183,7 +218,10 @@ class Predictions:
             if any(one.future is future for one in self._queue):
                 self._late += 1
 
-    def _done(self, thread: _Thread, outcomes: list[Outcome], together: list[Waiting], by_rows: bool) -> None:
+    def _done(
+        self, thread: _Thread, outcomes: list[Outcome], together: list[Waiting], by_rows: bool, seconds: float
+    ) -> None:
+        assert self._loop is not None
         for one, outcome in zip(together, outcomes, strict=True):
             if one.timer is not None:
                 one.timer.cancel()
@@ -197,9 +235,13 @@ class Predictions:
         if self.batched and not by_rows:
             self.batched = False
             logger.info("the model's answers do not have one entry a row: its requests are predicted one by one")
+        if together[0].asked.is_array:
+            self._pace.told(seconds)
         if thread is self._thread:
             self._running = []
-            self._next()
+            if self._queue and not self._due:
+                self._due = True
+                self._loop.call_soon(self._next)  # after what has arrived meanwhile
         else:
             self._abandoned.discard(thread)
 
@@ -209,7 +251,18 @@ class Predictions:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all who wait
             self._loop.call_soon_threadsafe(self._done, *done)
 
-    # In the thread
+    # In the thread, or in the loop for a quick model
+
+    def outcome(self, together: list[Waiting]) -> tuple[list[Outcome], list[Waiting], bool, float]:
+        """What :meth:`_done` is told of these requests; whatever a model raises is an outcome too."""
+        began = thread_time()
+        try:
+            outcomes, by_rows = self.predicted(together)
+        except BaseException as error:  # SystemExit of a model's code: the thread goes on
+            numbers = ",".join(one.id for one in together)
+            logger.error("the model did not predict", exc_info=error, extra={"facts": {"request": numbers}})
+            outcomes, by_rows = [failed(error)] * len(together), True
+        return outcomes, together, by_rows, thread_time() - began
 
     def predicted(self, together: Sequence[Waiting]) -> tuple[list[Outcome], bool]:
         """The outcome for each request, and whether the model was seen to answer by rows, as far as one can tell."""
@@ -255,13 +308,7 @@ class _Thread:
 
     def _run(self) -> None:
         while (together := self.work.get()) is not None:
-            try:
-                outcomes, by_rows = self._owner.predicted(together)
-            except BaseException as error:  # SystemExit of a model's code: the thread goes on
-                numbers = ",".join(one.id for one in together)
-                logger.error("the model did not predict", exc_info=error, extra={"facts": {"request": numbers}})
-                outcomes, by_rows = [failed(error)] * len(together), True
-            self._owner.deliver(self, outcomes, together, by_rows)
+            self._owner.deliver(self, *self._owner.outcome(together))
 
 
 def failed(error: BaseException) -> FunctionFailed:

@@ -2,7 +2,8 @@
 
 Small JSON is read in the event loop, which takes microseconds and tells which requests are alike: the same form, the
 same columns, the same types in every row, the same params. Alike requests are merged as JSON, before they become one
-table: that is what costs, for one row as for a hundred. Whatever is big, or no JSON, is read by the thread that
+table: that is what costs, for one row as for a hundred. A model that takes arrays of doubles gets no table at all, see
+:meth:`millstream.flavors.pyfunc.model.PyFuncModel.on_arrays`. Whatever is big, or no JSON, is read by the thread that
 predicts, alone.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,20 +32,55 @@ _FLOATS = frozenset({DataType.float, DataType.double})
 _EXACT = 2.0**53  # beyond it, not every whole number is a double
 
 
-class Asked:
-    """One request: ``read()`` gives the data and params. Those with equal ``key``, not None, may be merged."""
+class Doubles:
+    """How rows of nothing but doubles become one table, or (with an ``order`` in memory) one array, at once."""
 
-    __slots__ = ("_body", "_kind", "_labels", "_schema", "key", "rows")
+    __slots__ = ("labels", "order")
+
+    def __init__(self, labels: Any, order: Literal["C", "F"] | None) -> None:
+        self.labels = labels
+        self.order = order
+
+    def __call__(self, rows: list[list[float]]) -> Any:
+        """The data; None when a number is not exactly a double."""
+        import numpy
+
+        try:
+            made = numpy.array(rows, dtype=numpy.float64, order=self.order or "C")
+        except OverflowError:
+            return None
+        if numpy.abs(made).max() >= _EXACT:
+            return None
+        if self.order:
+            return made
+        import pandas
+
+        return pandas.DataFrame(made, columns=self.labels.view())
+
+
+class Asked:
+    """One request: ``read()`` gives the data and params. Those with equal ``key``, not None, may be merged.
+
+    ``doubles`` is there where the data are nothing else.
+    """
+
+    __slots__ = ("_body", "_kind", "_schema", "doubles", "key", "rows")
 
     def __init__(
-        self, kind: str, body: Any, schema: Schema | None, key: Any = None, rows: int = 0, labels: Any = None
+        self, kind: str, body: Any, schema: Schema | None, key: Any = None, rows: int = 0,
+        doubles: Doubles | None = None,
     ) -> None:
         self._kind = kind
         self._body = body
         self._schema = schema
-        self._labels = labels  # of a table of doubles
+        self.doubles = doubles
         self.key = key
         self.rows = rows
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the model gets an array of it."""
+        return self.doubles is not None and self.doubles.order is not None
 
     def read(self) -> tuple[Any, dict[str, Any] | None]:
         """The data and params, for this request alone. Raises BadRequest."""
@@ -53,7 +89,7 @@ class Asked:
             if not isinstance(body, dict):
                 raise BadRequest("the body is JSON, and not an object",
                                  hint=f"send an object with one of {', '.join(payloads.FORMS)}")
-            if self._labels is not None and (numbers := _numbers([self])) is not None:
+            if self.doubles is not None and (numbers := self.doubles(_rows([self]))) is not None:
                 return numbers, body.get("params")
             return payloads.parse(body, self._schema)
         return _table(self._kind, self._body, self._schema), None
@@ -62,7 +98,7 @@ class Asked:
 def merged(asked: Sequence[Asked]) -> tuple[Any, dict[str, Any] | None]:
     """The data of alike requests one after the other, and the params that they share."""
     first = asked[0]
-    if first._labels is not None and (numbers := _numbers(asked)) is not None:
+    if first.doubles is not None and (numbers := first.doubles(_rows(asked))) is not None:
         return numbers, first._body.get("params")
     form = first.key[0]
     bodies = [one._body[form] for one in asked]
@@ -73,22 +109,11 @@ def merged(asked: Sequence[Asked]) -> tuple[Any, dict[str, Any] | None]:
     return payloads.parse({**first._body, form: content}, first._schema)
 
 
-def _numbers(asked: Sequence[Asked]) -> Any:
-    """The table of doubles of these requests, made at once; None when a number is not exactly a double."""
-    import numpy
-    import pandas
-
+def _rows(asked: Sequence[Asked]) -> list[list[Any]]:
+    """The rows of these requests, which are tables."""
     if asked[0].key[0] == "dataframe_split":
-        rows = [row for one in asked for row in one._body["dataframe_split"]["data"]]
-    else:
-        rows = [list(row.values()) for one in asked for row in one._body["dataframe_records"]]
-    try:
-        made = numpy.array(rows, dtype=numpy.float64)
-    except OverflowError:
-        return None
-    if numpy.abs(made).max() >= _EXACT:
-        return None
-    return pandas.DataFrame(made, columns=asked[0]._labels.view())
+        return [row for one in asked for row in one._body["dataframe_split"]["data"]]
+    return [list(row.values()) for one in asked for row in one._body["dataframe_records"]]
 
 
 def content_kind(header: bytes | None) -> str:
@@ -124,9 +149,13 @@ def decoded(body: bytes) -> Any:
 
 
 class Reader:
-    """Reads the requests to a model with this ``schema`` of inputs."""
+    """Reads the requests to a model with this ``schema`` of inputs.
 
-    def __init__(self, schema: Schema | None) -> None:
+    ``arrays`` is the order in memory of the arrays that the model takes in place of tables of doubles; None when it
+    does not.
+    """
+
+    def __init__(self, schema: Schema | None, arrays: Literal["C", "F"] | None = None) -> None:
         self._schema = schema
         self._tensors = schema is not None and schema.is_tensor_spec()
         columns = [spec for spec in schema or () if isinstance(spec, ColSpec)]
@@ -137,7 +166,9 @@ class Reader:
         )
         self._known: dict[Any, Any] = {}
         self._doubles = frozenset(spec.name for spec in columns if spec.type is DataType.double)
-        self._labels: dict[tuple[Any, ...], Any] = {}
+        self._arrays = arrays
+        self._names = tuple(spec.name for spec in columns)
+        self._made: dict[tuple[Any, ...], Doubles | None] = {}
 
     def read(self, kind: str, body: bytes, *, alone: bool) -> Asked:
         """The request in a ``body`` of this content type; ``alone`` says that it will not be merged."""
@@ -147,7 +178,7 @@ class Reader:
         if alone or not self._batches or len(body) > SMALL_BYTES or not isinstance(values, dict):
             return Asked(kind, values if isinstance(values, dict) else body, self._schema)
         key, rows = self._alike(values)
-        return Asked(kind, values, self._schema, key, rows, self._labels_of(key) if key is not None else None)
+        return Asked(kind, values, self._schema, key, rows, self._doubles_of(key) if key is not None else None)
 
     def _alike(self, body: dict[str, Any]) -> tuple[Any, int]:
         """What requests have in common that may be merged, and the rows of this one; None for one that may not."""
@@ -183,19 +214,25 @@ class Reader:
             return None, 0
         return (form, names, kinds, None if params is None else msgspec.json.encode(params)), len(rows)
 
-    def _labels_of(self, key: tuple[Any, ...]) -> Any:
-        """The columns of a table that holds nothing but doubles; None for every other."""
-        form, names, kinds, _ = key
+    def _doubles_of(self, key: tuple[Any, ...]) -> Doubles | None:
+        """What makes a table or an array of such a request; None for one that is not all doubles."""
+        form, names, kinds, params = key
         if form not in ("dataframe_split", "dataframe_records") or not names or set(kinds) != {float}:
             return None
-        if names not in self._labels:
-            import pandas
+        if (names, params is None) not in self._made:
+            if len(self._made) >= 256:
+                self._made.clear()
+            self._made[names, params is None] = self._how(names, params is None)
+        return self._made[names, params is None]
 
-            if len(self._labels) >= 256:
-                self._labels.clear()
-            fits = self._doubles.issuperset(names)
-            self._labels[names] = pandas.DataFrame(columns=list(names)).columns if fits else None
-        return self._labels[names]
+    def _how(self, names: tuple[Any, ...], plain: bool) -> Doubles | None:
+        if self._arrays is not None and plain and names == self._names:
+            return Doubles(None, self._arrays)
+        if not self._doubles.issuperset(names):
+            return None
+        import pandas
+
+        return Doubles(pandas.DataFrame(columns=list(names)).columns, None)
 
     def _same(self, names: tuple[Any, ...], rows: list[Any]) -> Any:
         """The types of the cells, the same in each row; None when they differ or hold more than one value."""

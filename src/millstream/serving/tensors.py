@@ -36,6 +36,7 @@ class InferRequest:
     def __init__(self, body: bytes, schema: Schema | None) -> None:
         self.key = None
         self.rows = 0
+        self.is_array = False
         self._body = body
         self._schema = schema
         self.id: str | None = None

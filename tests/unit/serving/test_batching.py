@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from millstream.errors import BadRequest, FunctionFailed, NotInTime, TooManyRequests
-from millstream.serving.batching import ABANDONED, Predictions
+from millstream.models.schema import ColSpec, Schema
+from millstream.serving import batching
+from millstream.serving.batching import ABANDONED, SHOWN, Predictions
 from millstream.serving.config import Limits
 from millstream.serving.forms import JSON, Asked, Reader
 
@@ -224,3 +226,72 @@ def test_a_request_that_cannot_be_read_is_told() -> None:
 
     with pytest.raises(BadRequest, match="not an object"):
         with_queue(Model(), work)
+
+
+def test_a_quick_model_of_a_library_is_asked_in_the_loop_until_it_takes_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "QUICK_SECONDS", LONG)
+    reader, threads = Reader(Schema([ColSpec("double", "a")]), "C"), list[str]()
+
+    def predict(data: Any, params: dict[str, Any] | None) -> Any:
+        threads.append(threading.current_thread().name)
+        return data[:, 0]
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        predictions = Predictions(predict, Limits())
+        predictions.start(loop)
+
+        async def one() -> str:
+            body = json.dumps({"dataframe_split": {"columns": ["a"], "data": [[1.5]]}}).encode()
+            assert await predictions.ask(reader.read(JSON, body, alone=False), loop.time() + LONG) == answer(1.5)
+            return threads[-1]
+
+        try:
+            for _ in range(SHOWN):
+                assert await one() == "millstream-predict"
+            assert await one() == await one() == threading.current_thread().name
+            monkeypatch.setattr(batching, "QUICK_SECONDS", -1.0)
+            assert await one() == threading.current_thread().name
+            monkeypatch.setattr(batching, "QUICK_SECONDS", LONG)
+            for _ in range(SHOWN + 1):
+                assert await one() == "millstream-predict"
+        finally:
+            predictions.close()
+
+    asyncio.run(work())
+
+
+def test_many_requests_to_a_quick_model_are_all_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "QUICK_SECONDS", LONG)
+    reader = Reader(Schema([ColSpec("double", "a")]), "C")
+    sizes: list[int] = []
+
+    def predict(data: Any, params: dict[str, Any] | None) -> Any:
+        sizes.append(len(data))
+        if 7 in data:
+            raise ValueError("seven")
+        return data[:, 0]
+
+    async def work() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        predictions = Predictions(predict, Limits(batch_rows=10))
+        predictions.start(loop)
+
+        def one(number: float) -> asyncio.Future[bytes]:
+            body = json.dumps({"dataframe_split": {"columns": ["a"], "data": [[number]]}}).encode()
+            return predictions.ask(reader.read(JSON, body, alone=False), loop.time() + LONG)
+
+        try:
+            for _ in range(SHOWN):
+                await one(0)
+            sizes.clear()
+            return await asyncio.gather(*[one(number) for number in range(95)], return_exceptions=True)
+        finally:
+            predictions.close()
+
+    found = asyncio.run(work())
+    assert [one for place, one in enumerate(found) if place != 7] == [answer(float(n)) for n in range(95) if n != 7]
+    assert isinstance(found[7], FunctionFailed)
+    assert sizes == [10, *[1] * 10, *[10] * 8, 5]  # the first ten were one by one again, for the one that is wrong

@@ -15,7 +15,7 @@ from millstream.errors import BadRequest, UnknownContentType
 from millstream.models import payloads
 from millstream.models.schema import ColSpec, Schema, TensorSpec
 from millstream.serving.answers import parts, printed, values
-from millstream.serving.forms import CSV, JSON, PARQUET, Reader, content_kind, merged
+from millstream.serving.forms import CSV, JSON, PARQUET, Asked, Reader, content_kind, merged
 
 TYPED = Schema([ColSpec("double", "a"), ColSpec("long", "b", required=False), ColSpec("string", "c")])
 
@@ -120,6 +120,33 @@ def test_a_table_of_doubles_is_made_at_once_and_is_the_same(rows: list[list[floa
     for data, params in (asked.read(), merged([asked])):
         pd.testing.assert_frame_equal(data, expected[0])
         assert params == expected[1]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("form", ["split", "records"])
+def test_a_model_that_takes_arrays_gets_the_numbers_of_the_table(form: str, order: Any) -> None:
+    schema = Schema([ColSpec("double", "a"), ColSpec("double", "b", required=False)])
+    reader = Reader(schema, order)
+
+    def asked(*rows: list[Any], columns: str = "ab", **more: Any) -> Asked:
+        body: dict[str, Any] = split(*rows, columns=tuple(columns))
+        if form == "records":
+            body = {"dataframe_records": [dict(zip(columns, row, strict=True)) for row in rows]}
+        return reader.read(JSON, json.dumps({**body, **more}).encode(), alone=False)
+
+    one, other = asked([1, 2.5], [-3.25, 4]), asked([5, 6])
+    data, params = merged([one, other])
+    assert one.is_array and one.key == other.key and params is None
+    assert data.dtype == np.float64 and data.flags[f"{order}_CONTIGUOUS"]
+    np.testing.assert_array_equal(data, [[1, 2.5], [-3.25, 4], [5, 6]])
+    np.testing.assert_array_equal(one.read()[0], [[1, 2.5], [-3.25, 4]])
+    # Whatever is not the signature's doubles, in its order, is a table that the model checks.
+    for table in (asked([1, 2], columns="ba"), asked([1, None]), asked([1, 2], params={"p": 1}),
+                  asked([1, 2], params={}), asked([1, 2, 3], columns="abc"), asked([1], columns="a")):
+        assert not table.is_array
+        assert isinstance(table.read()[0], pd.DataFrame)
+    # A number that is not exactly a double has a column's type of its own.
+    assert isinstance(asked([2**53 + 1, 1.0]).read()[0], pd.DataFrame)
 
 
 CELLS: Any = st.one_of(st.integers(-5, 5), st.floats(-5, 5), st.booleans(), st.none(), st.text(max_size=2))

@@ -11,6 +11,7 @@ from millstream.models import hints
 from millstream.models.enforcement import Enforcer, enforce_params
 from millstream.models.info import ModelInfo
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
+from millstream.models.schema import ColSpec, DataType
 
 
 class PyFuncModel:
@@ -46,6 +47,26 @@ class PyFuncModel:
         """The predictions for ``data``. Raises SchemaMismatch when it is not what the model takes."""
         data, params = self._checked(data, params)
         return self._predict(data, params)
+
+    def on_arrays(self) -> Callable[[Any], Any] | None:
+        """``predict`` for arrays of doubles, one column for each of the signature's, without a check of them.
+
+        Their order in memory is :func:`millstream.flavors.arrays.order`. The predictions are the same to the last bit,
+        or this is None: for a model of which that is not known, or whose columns are not doubles with names.
+        """
+        schema = self._model_meta.get_input_schema()
+        if schema is None or not schema.has_input_names() or not isinstance(self._enforce, Enforcer):
+            return None
+        if self._model_meta.get_params_schema() is not None:  # their defaults go with every prediction
+            return None
+        names = schema.input_names()
+        found = getattr(self._model_impl, "on_arrays", None)
+        if found is None or len(set(names)) != len(names):
+            return None
+        if not all(isinstance(spec, ColSpec) and spec.type is DataType.double for spec in schema):
+            return None
+        made: Callable[[Any], Any] | None = found(names)
+        return made
 
     def predict_stream(self, data: Any, params: dict[str, Any] | None = None) -> Iterator[Any]:
         """The parts of the prediction for ``data``, as the model gives them. Raises NotSupported if it does not."""
