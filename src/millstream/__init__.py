@@ -58,7 +58,7 @@ _NAMES = {
 _WHERE = {name: f"millstream.{module}" for module, names in _NAMES.items() for name in names.split()}
 _MODULES = frozenset({
     "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "models", "settings",
-    "tracking", "tuning",
+    "tracking", "tuning", "webhooks",
     # The doors to the flavors
     "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pyspark", "pytorch", "sklearn", "spark",
     "statsmodels", "tensorflow", "xgboost",

@@ -85,6 +85,7 @@ ALIASES: dict[str, str | None] = {
     "utils.requirements_utils": "millstream.flavors.community",
     "utils.time": "millstream.tracking.mlflow_names",
     "utils.validation": "millstream.tracking.mlflow_names",
+    "webhooks.constants": "millstream.webhooks",
 }
 _PACKAGE = "millstream."
 

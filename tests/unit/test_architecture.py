@@ -23,6 +23,7 @@ ORDER = [
     "plugins",
     "outgoing",
     "names",
+    "webhooks",
     "entities",
     "operations",
     "search",

@@ -22,6 +22,7 @@ from millstream.entities.logged_model import (
 )
 from millstream.entities.metric import ExperimentTag, InputTag, Metric, MetricWithRunId, Param, RunTag
 from millstream.entities.run import Run, RunData, RunInfo
+from millstream.entities.webhook import Webhook, WebhookEvent, WebhookStatus, WebhookTestResult
 
 __all__ = [
     "Dataset",
@@ -54,4 +55,8 @@ __all__ = [
     "RunTag",
     "SourceType",
     "ViewType",
+    "Webhook",
+    "WebhookEvent",
+    "WebhookStatus",
+    "WebhookTestResult",
 ]

@@ -168,6 +168,42 @@ FIELDS: dict[str, str] = {
     "system_comment": "What the registry adds.",
     "to_stage": "The stage that is asked for.",
     "verdicts": "How the version stands to each rule.",
+    # Webhooks
+    "access_token": "The token that the workspace lets this server in by; never answered.",
+    "action": "What happens to it, such as CREATED.",
+    "all_events": "Also those without an event that MLflow has.",
+    "answer_excerpt": "The beginning of the body that the receiver answered.",
+    "answer_status": "The status that the receiver answered.",
+    "authorization": "What is sent as the Authorization header, such as Bearer and a token; never answered.",
+    "deliveries": "The deliveries.",
+    "delivery": "The delivery.",
+    "delivery_id": "The id of the delivery, the same at each try.",
+    "enable_ssl_verification": "Whether the receiver's certificate is checked; true unless given.",
+    "entity": "What the event is about, such as MODEL_VERSION.",
+    "error_message": "Why no answer came, or what was wrong with it.",
+    "event": "The event, such as model_version.created.",
+    "event_names": "All events, such as model_version.transitioned:Production, comment.* or *.",
+    "has_authorization": "Whether an Authorization header is sent.",
+    "has_secret": "Whether calls are signed.",
+    "http_url_spec": "The address that is called.",
+    "job_id": "The number of the job that is started, as text.",
+    "job_spec": "The job that is started.",
+    "last_try_time": "When it was sent last, in milliseconds since the epoch.",
+    "next_try_time": "When it may be sent next, in milliseconds since the epoch.",
+    "payload": "The body as it is sent.",
+    "payload_format": "Whose shape the body has: MLFLOW or DATABRICKS.",
+    "replay_of": "The delivery that this one sends again.",
+    "replayed": "How many deliveries were written anew.",
+    "response_body": "The beginning of the body that came back.",
+    "response_status": "The status that came back.",
+    "secret": "What calls are signed with; never answered.",
+    "status_code": "The status that came back.",
+    "success": "Whether the receiver took it.",
+    "tries": "How often it was sent.",
+    "webhook": "The webhook.",
+    "webhook_id": "The id of the webhook.",
+    "webhooks": "The webhooks.",
+    "workspace_url": "The address of the workspace whose job it is.",
     # Of routes that are not operations
     "operationName": "Which operation of the document to carry out.",
     "page": "The page to show, as the link More names it.",
@@ -263,6 +299,36 @@ OVERRIDES: dict[str, str] = {
     "ModelVersionDetails.status": "READY, PENDING_REGISTRATION or FAILED_REGISTRATION.",
     "ModelVersionDetails.user_id": "Who created the version.",
     "ModelVersionDetails.run_id": "The run that made the model; empty when it is not known.",
+}
+
+OVERRIDES |= {
+    **{
+        f"{owner}.{field}": text
+        for owner in (
+            "Webhook", "WebhookRecord", "RegistryWebhook", "CreateWebhook", "UpdateWebhook", "CreateRegistryWebhook",
+            "UpdateRegistryWebhook", "ListRegistryWebhooks", "ListWebhookDeliveries", "WebhookDelivery",
+            "DeleteRegistryWebhook", "TestRegistryWebhook", "HttpUrlSpec", "EventName",
+        )
+        for field, text in (
+            ("id", "The id of the webhook."),
+            ("name", "The name that people know it by."),
+            ("url", "The address that is called."),
+            ("events", "What it is told of; * for everything."),
+            ("status", "ACTIVE, DISABLED, or TEST_MODE: called by tests only."),
+            ("description", "A text about it."),
+            ("model_name", "The registered model whose events are sent; all of them unless given."),
+            ("stage", "Only events of this stage."),
+        )
+    },
+    "ListWebhookDeliveries.model_name": "Only what is about this registered model.",
+    "ListWebhookDeliveries.status": "PENDING, DELIVERED or FAILED; all of them unless given.",
+    "WebhookDelivery.model_name": "The name that the registered model had.",
+    "WebhookDelivery.status": "PENDING, DELIVERED or FAILED.",
+    "WebhookDelivery.error": "Why the last try did not succeed.",
+    "WebhookTestAnswer.result": "What came back.",
+    "RegistryWebhookTestAnswer.webhook": "What came back.",
+    "RegistryWebhookTest.body": "The beginning of the body that came back.",
+    "RegistryWebhookTestAnswer.body": "The beginning of the body that came back.",
 }
 
 

@@ -55,7 +55,6 @@ class Outcome:
 
 def call(webhook: Row[Any], delivery_id: str, payload: str) -> Outcome:
     """Send a body to a webhook, ``webhook`` being its row. Whatever goes wrong is in the outcome; nothing is raised."""
-    secrets: list[str] = []
     try:
         # What the settings allow now counts, not what they allowed when the webhook was made.
         check_url(webhook.url)
@@ -71,9 +70,9 @@ def call(webhook: Row[Any], delivery_id: str, payload: str) -> Outcome:
         ) as answer:
             return _judge(answer, secrets)
     except Unreachable as error:
-        return Outcome(False, again=True, error=_without(secrets, error.message))
+        return Outcome(False, again=True, error=error.message)
     except MillstreamError as error:
-        return Outcome(False, error=_without(secrets, error.message))
+        return Outcome(False, error=error.message)
     except Exception as error:  # a delivery must not stay claimed by a thread that has died
         return Outcome(False, error=f"unexpected {type(error).__name__}")
 
