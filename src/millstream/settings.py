@@ -204,6 +204,7 @@ SERVER_REQUEST_SECONDS = _setting("SERVER_REQUEST_SECONDS", float, 60.0, "second
 SERVER_MAX_REQUESTS = _setting("SERVER_MAX_REQUESTS", int, 1024, "requests a server process works on at a time; more are asked to come back", OURS)
 SERVER_READ_THREADS = _setting("SERVER_READ_THREADS", int, 8, "threads of a server process that read from the store and move artifacts", OURS)
 SERVER_ARTIFACT_SCHEMES = _setting("SERVER_ARTIFACT_SCHEMES", str, "", "comma-separated further URI schemes that an artifact location given by a client may have, such as hdfs or sftp", "MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES")
+MODELS_WORKERS = _setting("MODELS_WORKERS", int, 1, "processes of a scoring server, each with the model in its memory")
 SCORING_SERVER_REQUEST_TIMEOUT = _setting("SCORING_SERVER_REQUEST_TIMEOUT", float, 60.0, "seconds after which a scoring server answers that a prediction was not there in time")
 SCORING_SERVER_MAX_BODY_BYTES = _setting("SCORING_SERVER_MAX_BODY_BYTES", int, 64 * 1024 * 1024, "bytes of the largest request to a scoring server", OURS)
 SCORING_SERVER_QUEUE = _setting("SCORING_SERVER_QUEUE", int, 512, "requests that wait for the model in a process of a scoring server; more are asked to come back", OURS)

@@ -212,12 +212,72 @@ def prepare_env(model_uri: str, env_manager: str, install_mlflow: bool, tracking
     print(built.path)
 
 
+def _with_image(command: F) -> F:
+    for option in reversed([
+        click.option("--model-uri", "-m", default=None, metavar="URI",
+                     help="The model: a folder, models:/…, runs:/….  [default: the one mounted at /opt/ml/model]"),
+        _with_manager("virtualenv"),
+        click.option("--install-java", type=bool, default=None, metavar="BOOLEAN",
+                     help="Install Java.  [default: for the models that need it]"),
+        click.option("--install-mlflow", is_flag=True, help="Install the MLflow that the model names there too."),
+        click.option("--base-image", default=None, metavar="IMAGE",
+                     help="What the image is built upon.  [default: Python's, of the model's version]"),
+        with_tracking_uri,
+    ]):
+        command = option(command)
+    return command
+
+
+@models.command("generate-dockerfile")
+@_with_image
+@click.option("--output-directory", "-d", default="millstream-image", show_default=True, metavar="FOLDER",
+              help="Where the folder is written.")
+@click.option("--force", is_flag=True, help="Replace the folder if it was written before.")
+def generate_dockerfile(
+    model_uri: str | None, env_manager: str, install_java: bool | None, install_mlflow: bool, base_image: str | None,
+    tracking_uri: str | None, output_directory: str, force: bool,
+) -> None:
+    """Write a folder from which any builder makes an image that serves a model at port 8080.
+
+    It holds the Dockerfile, the model and what its environment needs.
+    """
+    from millstream.deploy import engines
+    from millstream.tracking.stores import set_tracking_uri
+
+    if tracking_uri:
+        set_tracking_uri(tracking_uri)
+    path = engines.generate_dockerfile(model_uri, output_directory, env_manager, install_java, install_mlflow,
+                                       base_image, force=force)
+    say(f"build it with: docker build --tag NAME {path}")
+    print(path)
+
+
+@models.command("build-docker")
+@_with_image
+@click.option("--name", "-n", default="mlflow-pyfunc", show_default=True, help="What the image is called.")
+@click.option("--engine", type=click.Choice(["docker", "podman"]), default=None,
+              help="What builds it.  [default: the first that is here]")
+def build_docker(
+    model_uri: str | None, env_manager: str, install_java: bool | None, install_mlflow: bool, base_image: str | None,
+    tracking_uri: str | None, name: str, engine: str | None,
+) -> None:
+    """Build an image that serves a model at port 8080, by docker or podman."""
+    from millstream.deploy import engines
+    from millstream.tracking.stores import set_tracking_uri
+
+    if tracking_uri:
+        set_tracking_uri(tracking_uri)
+    engines.build_docker(model_uri, name, env_manager, None, install_java, install_mlflow, base_image, engine=engine)
+    say(f"serve the model with: {engine or 'docker'} run -p 5001:8080 {name}")
+
+
 @models.command()
 @_with_model
 @click.option("--port", "-p", type=int, default=5000, show_default=True, help="The port; 0 lets the system choose.")
 @click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--workers", "-w", type=int, default=1, show_default=True,
-              help="Processes that answer requests, each with the model in its memory.")
+@click.option("--workers", "-w", type=int, default=settings.MODELS_WORKERS.get,
+              help="Processes that answer requests, each with the model in its memory.  [default: 1; variable: "
+                   "MILLSTREAM_MODELS_WORKERS]")
 @click.option("--timeout", "-t", type=float, default=settings.SCORING_SERVER_REQUEST_TIMEOUT.get,
               help="Seconds from a request to its answer.  [default: 60; variable: "
                    "MILLSTREAM_SCORING_SERVER_REQUEST_TIMEOUT]")

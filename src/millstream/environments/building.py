@@ -30,7 +30,10 @@ from millstream.environments.ourselves import Ourselves, ourselves
 from millstream.environments.pip_settings import uv_variables
 from millstream.errors import EnvironmentFailed, InvalidValue
 
-__all__ = ["Built", "Environment", "build", "built", "environments_folder", "key_of", "remove", "size_of", "sweep"]
+__all__ = [
+    "AS_ARGUMENTS", "SEEDS", "Built", "Environment", "build", "built", "environments_folder", "key_of", "remove",
+    "size_of", "sweep",
+]
 
 logger = logging.getLogger("millstream")
 
@@ -40,10 +43,10 @@ _UNFINISHED = ".building-"
 _KEY = re.compile(r"py\d+\.\d+-[0-9a-f]{32}")
 _LAYOUT = 1  # goes into every key; another number when what is built changes
 # What virtualenv seeds an environment with. setuptools 81 left pkg_resources out, which older libraries import.
-_SEEDS = {"pip": "pip", "setuptools": "setuptools<81", "wheel": "wheel"}
+SEEDS = {"pip": "pip", "setuptools": "setuptools<81", "wheel": "wheel"}
 # Options of pip's files that uv takes on its command line only.
-_AS_ARGUMENTS = {"--pre": ("--prerelease", "allow"), "--prefer-binary": (), "--require-hashes": ("--require-hashes",),
-                 "--trusted-host": ("--allow-insecure-host",)}
+AS_ARGUMENTS = {"--pre": ("--prerelease", "allow"), "--prefer-binary": (), "--require-hashes": ("--require-hashes",),
+                "--trusted-host": ("--allow-insecure-host",)}
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class _Plan:
             interpreter,
             tuple(_placed(checked(line, where)) for line in environment.requirements),
             tuple(checked(line, "the constraints of an environment") for line in environment.constraints),
-            tuple(_SEEDS.get(line.strip(), checked(line, where)) for line in environment.build),
+            tuple(SEEDS.get(line.strip(), checked(line, where)) for line in environment.build),
             ours,
         )
 
@@ -223,12 +226,12 @@ def _make(plan: _Plan, root: Path) -> Built:
 
 def _install(work: Path, folder: Path, name: str, lines: tuple[str, ...] | list[str], limits: tuple[str, ...]) -> None:
     file = work / f"{name}.txt"
-    options = [line for line in lines if line.startswith("--") and re.split("[ =]", line)[0] in _AS_ARGUMENTS]
+    options = [line for line in lines if line.startswith("--") and re.split("[ =]", line)[0] in AS_ARGUMENTS]
     file.write_text("".join(f"{line}\n" for line in lines if line not in options))
     arguments = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "-r", str(file)]
     for option in options:
         option, _, value = option.replace("=", " ").partition(" ")
-        arguments += [*_AS_ARGUMENTS[option], *([value.strip()] if value else [])]
+        arguments += [*AS_ARGUMENTS[option], *([value.strip()] if value else [])]
     if limits:
         constraints = work / f"{name}-constraints.txt"
         constraints.write_text("".join(f"{line}\n" for line in limits))

@@ -24,6 +24,7 @@ _WHERE = {
     "validate_serving_input": "flavors.changing",
     "set_model": "flavors.pyfunc.scripts",
     "predict": "inference.files",
+    "build_docker": "deploy.engines",
     "update_model_requirements": "flavors.isolated",
     "EvaluationArtifact": "evaluation",
     "EvaluationMetric": "evaluation",
