@@ -38,6 +38,7 @@ _BINS = 10
 _SAMPLE, _SAMPLES, _SMALLEST_SAMPLE = 512, 20_000, 64
 _CATEGORIES = 100
 _CATEGORY_LENGTH = 200
+_CLASSES = 50
 _FENCE = 3.0
 _SEED = 20_240_229
 
@@ -75,7 +76,7 @@ class ColumnProfile(msgspec.Struct, omit_defaults=True):
 
 
 class Profile(msgspec.Struct, omit_defaults=True):
-    """The profile of ``rows`` rows, of which ``profiled`` were looked at; ``outlying`` of those have a value far out."""
+    """The profile of ``rows`` rows; ``profiled`` of them were looked at, ``outlying`` of those have a value far out."""
 
     rows: int
     profiled: int
@@ -121,7 +122,7 @@ def profile(data: Any, predictions: Any = None, *, rows: int = ROWS) -> Profile:
     """
     import numpy
 
-    columns, total = _columns(data, "data")
+    columns, total = columns_of(data)
     chosen = None
     if total > rows:
         chosen = numpy.sort(numpy.random.default_rng(_SEED).choice(total, rows, replace=False))
@@ -131,14 +132,28 @@ def profile(data: Any, predictions: Any = None, *, rows: int = ROWS) -> Profile:
     made = [measure(name, values, profiled, room) for name, values in columns.items()]
     shown: list[ColumnProfile] = []
     if predictions is not None:
-        answers, count = _columns(predictions, "predictions")
+        answers, count = columns_of(predictions, prediction=True)
         if chosen is not None and count == total:
             answers = {name: _take(values, chosen) for name, values in answers.items()}
-        names = {name: PREDICTION if len(answers) == 1 else f"{PREDICTION}.{name}" for name in answers}
-        shown = [measure(names[name], values, len(values), _SAMPLE) for name, values in answers.items()]
+        shown = [
+            measure(name, values, len(values), _SAMPLE, CATEGORY if _is_class(values) else None)
+            for name, values in answers.items()
+        ]
     found = Profile(total, profiled, made, shown)
     found.outlying = int(far_out(found, columns).any(axis=1).sum()) if profiled else 0
     return found
+
+
+def columns_of(data: Any, *, prediction: bool = False) -> tuple[dict[str, Any], int]:
+    """The columns of data by name, and the number of rows; those of predictions are named as in a profile.
+
+    Raises InvalidValue for what has no columns of one length.
+    """
+    columns, rows = _columns(data, "predictions" if prediction else "data")
+    if prediction:
+        one = len(columns) == 1
+        columns = {PREDICTION if one else f"{PREDICTION}.{name}": values for name, values in columns.items()}
+    return columns, rows
 
 
 def far_out(reference: Profile, columns: Mapping[str, Any]) -> Any:
@@ -167,7 +182,7 @@ def measure(name: str, values: Any, rows: int, room: int = _SAMPLE, kind: str | 
     if kind is None:
         kind = kind_of(values)
     if kind in (CATEGORY, BOOLEAN):
-        return _of_categories(name, kind, as_categories(values), rows)
+        return _of_categories(name, kind, as_categories(values, kind), rows)
     numbers = as_lengths(values) if kind == TEXT else as_times(values) if kind == TIME else as_numbers(values)
     return _of_numbers(name, kind, numbers, rows, room)
 
@@ -195,6 +210,13 @@ def kind_of(values: Any) -> str:
         return TIME
     distinct = len({str(value) for value in seen})
     return CATEGORY if distinct <= max(20, min(1_000, len(seen) // 4)) else TEXT
+
+
+def _is_class(values: Any) -> bool:
+    """Whether predictions are classes: whole numbers, few of them."""
+    if getattr(getattr(values, "dtype", None), "kind", "O") not in "iu":
+        return False
+    return len(set(_listed(values))) <= _CLASSES
 
 
 def as_numbers(values: Any) -> Any:
@@ -229,9 +251,11 @@ def as_lengths(values: Any) -> Any:
     )
 
 
-def as_categories(values: Any) -> list[str | None]:
-    """A column as texts; what is missing is None."""
-    return [None if _absent(value) else _category(value) for value in _listed(values)]
+def as_categories(values: Any, kind: str = CATEGORY) -> list[str | None]:
+    """A column as texts; what is missing is None. Of booleans 0 and 1 are False and True."""
+    named = {"0": "False", "1": "True", "false": "False", "true": "True"} if kind == BOOLEAN else {}
+    texts = (None if _absent(value) else _category(value) for value in _listed(values))
+    return [text if text is None else named.get(text, text) for text in texts]
 
 
 def _of_numbers(name: str, kind: str, numbers: Any, rows: int, room: int) -> ColumnProfile:
@@ -318,7 +342,8 @@ def _take(values: Any, chosen: Any) -> Any:
 
 
 def _listed(values: Any) -> Iterable[Any]:
-    return values.tolist() if hasattr(values, "tolist") else values
+    made: Iterable[Any] = values.tolist() if hasattr(values, "tolist") else values
+    return made
 
 
 def _extension(dtype: Any) -> bool:

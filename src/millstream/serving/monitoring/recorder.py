@@ -1,8 +1,8 @@
 """What a serving host was asked and answered, on its way into the store.
 
 Recording is an entry in a bounded queue. One thread makes records of the entries, counts figures by minute, and sends
-both to the store in batches. While the store does not answer, what no longer fits is dropped and counted; the figures of
-its minutes are sent when it is back.
+both to the store in batches. While the store does not answer, what no longer fits is dropped and counted; the figures
+of its minutes are sent when it is back.
 """
 
 from __future__ import annotations
