@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from millstream._version import VERSION
 from millstream.deploy import wheel
 from millstream.environments.building import AS_ARGUMENTS, SEEDS, Environment
+from millstream.environments.lines import ARCHIVE
 from millstream.errors import AlreadyExists, InvalidValue
 from millstream.flavors import isolated, loading
 from millstream.models.environment_files import distribution_in
@@ -38,7 +39,7 @@ _VENV = "/opt/venv"
 _RELEASE = "bookworm"  # the Debian of the base image
 _VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
 _IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*", re.ASCII | re.IGNORECASE)
-_PATH = re.compile(r"(?P<name>[^/@]*@\s*)?file://(?:localhost)?(?P<path>/[^;#\s]*)")
+_PATH = re.compile(r"(?:[^/@]*@\s*)?file://(?:localhost)?(?P<path>/[^;#\s]*)")
 # What wheels take from the system, and the base image lacks.
 _SYSTEM = {"lightgbm": "libgomp1"}
 _JAVA = "default-jre-headless"
@@ -53,8 +54,8 @@ def write_context(
     """Write what an image is built from into ``folder``, which is there when it is whole, and return its path.
 
     Without a model the image serves the one that is mounted at /opt/ml/model, and builds its environment when it
-    starts. Every environment manager means the same: one environment, built by uv. ``install_java`` None installs Java for
-    the models that need it. The base image is Python's own of the model's version unless given; another has to have
+    starts. Every environment manager means the same: one environment, built by uv. ``install_java`` None installs Java
+    for the models that need it. The base image is Python's own of the model's version unless given; another has to have
     Python 3.10 or later as ``python``, pip and ``useradd``.
 
     Raises AlreadyExists for a folder with something in it, unless ``force`` replaces what was written there before,
@@ -126,9 +127,9 @@ def _taken_along(line: str, files: Path) -> str:
         logger.warning("the image has no folder of packages of this machine: %s is left out", line)
         return ""
     found = _PATH.match(line)
-    if found is None:
+    if found is None and not ARCHIVE.fullmatch(line):
         return line
-    path = Path(unquote(found["path"]))
+    path = Path(unquote(found["path"]) if found else line).expanduser()
     if not path.is_file():
         raise InvalidValue(f"the model requires {line}, which is no file here that the image could get",
                            hint="build a wheel of it, and name that")
