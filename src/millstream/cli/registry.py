@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from millstream import settings
-from millstream.cli.output import say, show_json, show_table, time_text, tracking_store, with_json
+from millstream.cli import approvals
+from millstream.cli.output import say, show_json, show_table, time_text, with_json
+from millstream.cli.registry_options import carry_out, one_of, registry_store, with_holder, with_registry_uri
 from millstream.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from millstream.entities.model_registry import ModelVersion, RegisteredModel, RegistryActivity
-    from millstream.stores.contract import Store
-
-F = TypeVar("F", bound="Callable[..., Any]")
 
 _PAGE = 1_000
-_STAGES = click.Choice(["None", "Staging", "Production", "Archived"], case_sensitive=False)
-
-
-def with_registry_uri(command: F) -> F:
-    """The option that names the registry a command works on."""
-    return click.option(
-        "--registry-uri", metavar="URI",
-        help=f"Where registered models are kept.  [default: {settings.REGISTRY_URI.variables[0]}, or the tracking URI]",
-    )(command)
-
-
-def with_holder(command: F) -> F:
-    """The options that name a stage or an alias."""
-    command = click.option("--alias", help="An alias.")(command)
-    return click.option("--stage", type=_STAGES, help="A stage.")(command)
-
-
-def _registry(uri: str | None) -> AbstractContextManager[Store]:
-    from millstream.tracking.stores import get_registry_uri
-
-    return tracking_store(uri or get_registry_uri())
 
 
 @click.group()
 def registry() -> None:
-    """Find registered models, promote and roll back versions, read their history."""
+    """Find registered models, promote and roll back versions, ask and approve, read their history."""
+
+
+for _command in approvals.COMMANDS:
+    registry.add_command(_command)
 
 
 @registry.command("list")
@@ -59,7 +37,7 @@ def list_(filter_string: str | None, as_json: bool, registry_uri: str | None) ->
 
     found: list[RegisteredModel] = []
     token: str | None = None
-    with _registry(registry_uri) as store:
+    with registry_store(registry_uri) as store:
         while True:
             page = store.execute(SearchRegisteredModels(filter_string, _PAGE, page_token=token))
             found += page.registered_models
@@ -101,7 +79,7 @@ def describe(name: str, version: str | None, as_json: bool, registry_uri: str | 
     from millstream.search.text import to_text
     from millstream.search.tree import Comparison, Field
 
-    with _registry(registry_uri) as store:
+    with registry_store(registry_uri) as store:
         if version is not None:
             one = store.execute(GetModelVersion(name, version)).model_version
             if as_json:
@@ -138,22 +116,15 @@ def promote(
 ) -> None:
     """Move a version to a stage, or let an alias stand for it."""
     from millstream.operations import SetRegisteredModelAlias, TransitionModelVersionStage
-    from millstream.tracking.stores import acting
 
-    what = _one_of(stage, alias)
-    with _registry(registry_uri) as store:
+    what = one_of(stage, alias)
+    with registry_store(registry_uri) as store:
         if alias is not None:
-            store.execute(SetRegisteredModelAlias(name, alias, version), acting())
+            carry_out(store, SetRegisteredModelAlias(name, alias, version))
         else:
             archive = not keep_others and str(stage) in ("Staging", "Production")
-            store.execute(TransitionModelVersionStage(name, version, str(stage), archive), acting())
+            carry_out(store, TransitionModelVersionStage(name, version, str(stage), archive))
     print(f"Version {version} of {name} holds {what}")
-
-
-def _one_of(stage: str | None, alias: str | None) -> str:
-    if (stage is None) == (alias is None):
-        raise click.UsageError("name either a --stage or an --alias")
-    return f"the stage {stage}" if stage is not None else f"the alias {alias}"
 
 
 @registry.command()
@@ -163,11 +134,10 @@ def _one_of(stage: str | None, alias: str | None) -> str:
 def rollback(name: str, stage: str | None, alias: str | None, registry_uri: str | None) -> None:
     """Take back the last change of who holds a stage or an alias; done again, the change before that."""
     from millstream.operations import RollBack
-    from millstream.tracking.stores import acting
 
-    what = _one_of(stage, alias)
-    with _registry(registry_uri) as store:
-        held = store.execute(RollBack(name, stage, alias), acting()).versions
+    what = one_of(stage, alias)
+    with registry_store(registry_uri) as store:
+        held = carry_out(store, RollBack(name, stage, alias)).versions
     print(_held(name, what, held))
 
 
@@ -198,7 +168,7 @@ def history(
     from millstream.operations import GetHolders, ListRegistryActivities, VerifyRegistryActivities
 
     time = None if moment is None else _milliseconds(moment)
-    with _registry(registry_uri) as store:
+    with registry_store(registry_uri) as store:
         if verify:
             checked = store.execute(VerifyRegistryActivities(name))
             if not checked.intact:
@@ -207,7 +177,7 @@ def history(
             say(f"all {checked.checked} activities of {name} are as they were written")
             return
         if time is not None or stage is not None or alias is not None:
-            what = _one_of(stage, alias)
+            what = one_of(stage, alias)
             held = store.execute(GetHolders(name, stage, alias, time)).versions
             if as_json:
                 show_json(held)
@@ -219,10 +189,10 @@ def history(
         show_json(found)
         return
     show_table(
-        ["When", "Who", "What", "Version", "From", "To", "Others"],
+        ["When", "Who", "What", "Version", "From", "To", "Others", "Comment"],
         [
             [time_text(one.timestamp), one.user_id, _kind(one), one.version, one.before, one.after,
-             ", ".join(one.others)]
+             ", ".join(one.others), one.comment]
             for one in found
         ],
     )

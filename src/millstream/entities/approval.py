@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+import msgspec
+
 from millstream.entities.base import Entity
 from millstream.entities.metric import Tag
 from millstream.entities.model_registry import ModelVersion
+from millstream.errors import InvalidValue
 
 OPEN, APPROVED, REJECTED, WITHDRAWN, CLOSED = "OPEN", "APPROVED", "REJECTED", "WITHDRAWN", "CLOSED"
 REQUEST_STATES = (OPEN, APPROVED, REJECTED, WITHDRAWN, CLOSED)
@@ -21,12 +26,12 @@ class Comment(Entity, frozen=True):
     """
 
     id: str
-    name: str
-    version: str
     user_id: str
     comment: str
     creation_timestamp: int
     last_updated_timestamp: int
+    name: str = ""
+    version: str = ""
     available_actions: list[str] = []
 
 
@@ -37,35 +42,37 @@ class TransitionActivity(Entity, frozen=True):
     ``REJECTED_REQUEST`` and ``CANCELLED_REQUEST``; ``system_comment`` is what the registry adds to it.
     """
 
-    id: str
     activity_type: str
     user_id: str
     creation_timestamp: int
-    last_updated_timestamp: int
-    from_stage: str
-    to_stage: str
+    last_updated_timestamp: int | None = None
+    id: str = ""
+    from_stage: str = ""
+    to_stage: str = ""
     comment: str | None = None
     system_comment: str | None = None
 
 
 class TransitionRequest(Entity, frozen=True):
-    """Somebody asks that a version move to a stage. Times are in milliseconds since the epoch.
+    """Somebody asks that a version move to a stage. Times are in milliseconds since the epoch; what a managed registry
+    leaves out is empty.
 
     ``state`` is OPEN, APPROVED, REJECTED, WITHDRAWN (by the one who asked) or CLOSED (the version went there on another
     way). ``approved_by`` are those who have approved it so far, ``decided_by`` and ``reason`` whoever ended it and why.
     """
 
-    id: str
-    name: str
-    version: str
     user_id: str
-    from_stage: str
     to_stage: str
     creation_timestamp: int
-    last_updated_timestamp: int
-    activity_type: str = "REQUESTED_TRANSITION"
+    last_updated_timestamp: int | None = None
+    id: str = ""
+    name: str = ""
+    version: str = ""
+    from_stage: str = ""
+    # Sent even when it is the default, as the managed registry does.
+    activity_type: str = msgspec.field(default_factory=lambda: "REQUESTED_TRANSITION")
     comment: str | None = None
-    state: str = OPEN
+    state: str = msgspec.field(default_factory=lambda: OPEN)
     approved_by: list[str] = []
     decided_by: str | None = None
     reason: str | None = None
@@ -75,7 +82,7 @@ class TransitionRequest(Entity, frozen=True):
 class ModelRule(Entity, frozen=True):
     """What a version must meet before it moves to one of ``stages``, or one of ``aliases`` stands for it.
 
-    ``name`` is unique for its model. ``kind`` says what is asked:
+    ``name`` is unique for its model. Raises InvalidValue for a number that is not finite. ``kind`` says what is asked:
 
     - ``metric``: the number ``metric`` of the version's logged model, or else of its run, measured on ``dataset`` if
       one is named. With ``threshold`` it must reach that; with ``min_absolute_change`` or ``min_relative_change`` (a
@@ -103,6 +110,13 @@ class ModelRule(Entity, frozen=True):
     tag_value: str | None = None
     user_id: str | None = None
     last_updated_timestamp: int | None = None
+
+    def __post_init__(self) -> None:
+        # JSON has no word for them: a threshold of infinity would arrive as none at all.
+        for field in ("threshold", "min_absolute_change", "min_relative_change"):
+            number = getattr(self, field)
+            if number is not None and not math.isfinite(number):
+                raise InvalidValue.of(f"rule.{field}", str(number), "expected a finite number")
 
 
 class RuleVerdict(Entity, frozen=True):

@@ -285,7 +285,7 @@ class SetModelVersionSignature(Operation[None], frozen=True):
 
     name: str
     version: str
-    signature: str
+    signature: str = ""
 
 
 # What the rules of a model have a say in; each names a version, and a stage or an alias.

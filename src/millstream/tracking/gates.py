@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from millstream.artifacts.signatures import read_signature
 from millstream.errors import MillstreamError
 from millstream.operations import (
     CheckTransition,
@@ -48,6 +47,7 @@ def _read_signatures(store: Store, operation: Any, principal: Principal) -> None
 
 
 def _signature(store: Store, name: str, version: str) -> str | None:
+    from millstream.artifacts.signatures import read_signature
     from millstream.artifacts.uris import artifact_store
 
     with artifact_store(store.execute(GetModelVersionDownloadUri(name, version)).artifact_uri) as files:

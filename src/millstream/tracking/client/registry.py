@@ -47,7 +47,7 @@ from millstream.operations import (
     VerifyRegistryActivities,
 )
 from millstream.stores.contract import Store
-from millstream.tracking import stores
+from millstream.tracking import gates, stores
 from millstream.tracking.client.base import Calls
 from millstream.tracking.client.values import listed
 
@@ -68,7 +68,7 @@ class RegistryCalls(Calls):
 
     def _ask(self, operation: Operation[A]) -> A:
         """Carry out ``operation`` as the person behind this process; a server knows by itself who asks."""
-        return self._registry.execute(operation, stores.acting())
+        return gates.execute(self._registry, operation, stores.acting())
 
     # Registered models
 

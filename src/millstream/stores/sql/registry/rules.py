@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 from sqlalchemy import delete, func, select
 
@@ -92,13 +90,9 @@ def check_rule(rule: ModelRule) -> ModelRule:
 def _check_metric(rule: ModelRule) -> None:
     if not rule.metric:
         raise MissingValue.named("rule.metric")
-    for field in ("threshold", "min_absolute_change", "min_relative_change"):
+    for field in ("min_absolute_change", "min_relative_change"):
         number = getattr(rule, field)
-        if number is None:
-            continue
-        if not math.isfinite(number):
-            raise InvalidValue.of(f"rule.{field}", str(number), "expected a finite number")
-        if field != "threshold" and number < 0:
+        if number is not None and number < 0:
             raise InvalidValue.of(f"rule.{field}", number, "a change for the better is 0 or more",
                                   hint="greater_is_better=False is for metrics that are to fall")
 
