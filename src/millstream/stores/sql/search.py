@@ -136,17 +136,7 @@ def search_experiments(transaction: Transaction, operation: SearchExperiments) -
     limit = check_page(operation.max_results, SEARCH_EXPERIMENTS_PAGE)
     tree, orders = parse_filter(operation.filter, EXPERIMENTS), parse_order(operation.order_by, EXPERIMENTS)
     view = _view(operation.view_type)
-    layout = Layout(
-        row="r.id",
-        attributes={
-            "name": "r.name",
-            "experiment_id": "CAST(r.id AS TEXT)",
-            "creation_time": "r.creation_time",
-            "last_update_time": "r.last_update_time",
-        },
-        integers=frozenset({"creation_time", "last_update_time"}),
-        sides={"tag": Side("experiment_tags", "experiment_id")},
-    )
+    layout = experiment_layout()
     keys = [
         Key(Clause(f"r.{_EXPERIMENT_ORDER[order.field.key]}"), order.ascending, order.field.key == "name")
         for order in orders
@@ -159,6 +149,21 @@ def search_experiments(transaction: Transaction, operation: SearchExperiments) -
     of = fingerprint("experiments", tree and to_text(tree), orders, view)
     page = _sorted_page(transaction, experiments, conditions, keys, limit, of, operation.page_token)
     return ExperimentPage(load_experiments(transaction, page.rows), page.token)
+
+
+def experiment_layout() -> Layout:
+    """Where the fields of experiments are."""
+    return Layout(
+        row="r.id",
+        attributes={
+            "name": "r.name",
+            "experiment_id": "CAST(r.id AS TEXT)",
+            "creation_time": "r.creation_time",
+            "last_update_time": "r.last_update_time",
+        },
+        integers=frozenset({"creation_time", "last_update_time"}),
+        sides={"tag": Side("experiment_tags", "experiment_id")},
+    )
 
 
 _EXPERIMENT_ORDER = {

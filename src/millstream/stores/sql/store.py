@@ -29,7 +29,7 @@ from millstream.stores.sql.registry import rules as model_rules
 from millstream.stores.sql.registry import search as registry_search
 from millstream.stores.sql.registry import versions as model_versions
 from millstream.stores.sql.transaction import EXECUTORS, Transaction
-from millstream.stores.sql.views import changes, views
+from millstream.stores.sql.views import changes, overview, views
 from millstream.stores.sql.webhooks import deliveries as webhook_deliveries
 from millstream.stores.sql.webhooks import managed as registry_webhooks
 from millstream.stores.sql.webhooks import subscriptions
@@ -48,7 +48,7 @@ _DOMAINS = (
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, monitor_findings,
     monitor_requests, monitors, registered_models, registry_history, registry_search, runs, search,
     canaries, desired, observed,
-    changes, columns, curves, query, views,
+    changes, columns, curves, overview, query, views,
     registry_webhooks, subscriptions, webhook_deliveries,
 )
 

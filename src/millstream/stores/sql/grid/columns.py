@@ -2,30 +2,25 @@
 
 Nothing is kept beside the runs for this. One statement jumps through the index of values from key to key: at each it
 looks at both ends, at a bounded number of distinct values, and counts up to a bound, so that its cost grows with the
-number of keys, not with that of runs. How many runs have a key beyond the bound is estimated from a sample of runs. The
-answer is remembered for as long as twenty times what it took.
+number of keys, not with that of runs. How many runs have a key beyond the bound is estimated from a sample of runs.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from millstream.errors import InvalidValue
 from millstream.operations import ListColumns, RunColumn, RunColumns
 from millstream.search.patterns import matcher, refusal
 from millstream.stores.sql.driver import fetch
 from millstream.stores.sql.grid.values import number_of, within
-from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.schema import HEAD
 from millstream.stores.sql.transaction import Transaction, executes
-from millstream.stores.sql.views.changes import last_change
+from millstream.stores.sql.views.recent import recent
 
 DISTINCT = 12
 # Of a metric it is enough to know whether it varies, and whether its values are whole.
@@ -51,23 +46,6 @@ class _Key:
     nan: bool = False
 
 
-@dataclass
-class _Known:
-    until: float
-    sequence: int
-    runs: int
-    columns: list[RunColumn]
-
-
-class _Remembered:
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.known: OrderedDict[tuple[int, ...], _Known] = OrderedDict()
-
-
-_OF: WeakKeyDictionary[Keys, _Remembered] = WeakKeyDictionary()
-
-
 @executes(ListColumns)
 def list_columns(transaction: Transaction, operation: ListColumns) -> RunColumns:
     for kind in operation.kinds:
@@ -78,33 +56,14 @@ def list_columns(transaction: Transaction, operation: ListColumns) -> RunColumns
     if operation.match and (reason := refusal(operation.match)):
         raise InvalidValue.of("match", operation.match, f"it is no regular expression: {reason}")
     numbers = {int(text) for text in operation.experiment_ids if text.isascii() and text.isdigit() and len(text) < 19}
-    known = _columns(transaction, tuple(sorted(numbers)))
-    columns = known.columns
+    experiments = tuple(sorted(numbers))
+    runs, columns = recent(transaction, ("columns", experiments), lambda: _look(transaction, experiments))
     if operation.kinds:
         columns = [column for column in columns if column.kind in operation.kinds]
     if operation.match:
         fits = matcher(operation.match)
         columns = [column for column in columns if fits(column.key)]
-    return RunColumns(known.runs, len(columns), columns[: operation.limit])
-
-
-def _columns(transaction: Transaction, experiments: tuple[int, ...]) -> _Known:
-    remembered = _OF.setdefault(transaction.keys, _Remembered())
-    sequence = last_change(transaction)
-    now = time.monotonic()
-    with remembered.lock:
-        known = remembered.known.get(experiments)
-    if known is not None and (known.sequence == sequence or now < known.until):
-        return known
-    runs, columns = _look(transaction, experiments)
-    until = time.monotonic() + 20 * (time.monotonic() - now)
-    made = _Known(until, sequence, runs, columns)
-    with remembered.lock:
-        remembered.known[experiments] = made
-        remembered.known.move_to_end(experiments)
-        while len(remembered.known) > _KEPT:
-            remembered.known.popitem(last=False)
-    return made
+    return RunColumns(runs, len(columns), columns[: operation.limit])
 
 
 def _look(transaction: Transaction, experiments: Sequence[int]) -> tuple[int, list[RunColumn]]:
