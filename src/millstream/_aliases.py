@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Name below the package → the module it stands for; None for a package that only holds others.
 ALIASES: dict[str, str | None] = {
     "client": "millstream.tracking.client",
+    "deployments": "millstream.tracking.deployments",
     "metrics": "millstream.evaluation.standard",
     "system_metrics": "millstream.config",
     "version": "millstream._version",

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "artifacts": Command("millstream.cli.artifacts:artifacts", "List, fetch, add and delete the files of runs."),
     "db": Command("millstream.cli.database:db", "Look after the tables of a database."),
     "doctor": Command("millstream.cli.doctor:doctor", "Look at this installation, and say what is amiss."),
+    "endpoints": Command("millstream.cli.endpoints:endpoints", "Serve registered models under names that stay."),
     "env": Command("millstream.cli.env:env", "Look after the environments that were built for models and projects."),
     "experiments": Command(
         "millstream.cli.experiments:experiments", "Create, find, rename, delete and restore experiments."

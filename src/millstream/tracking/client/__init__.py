@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from millstream.tracking.client.approvals import ApprovalCalls
 from millstream.tracking.client.artifacts import ArtifactCalls
+from millstream.tracking.client.endpoints import EndpointCalls
 from millstream.tracking.client.experiments import ExperimentCalls
 from millstream.tracking.client.logged_models import LoggedModelCalls
 from millstream.tracking.client.runs import RunCalls
@@ -12,7 +13,9 @@ from millstream.tracking.client.webhooks import WebhookCalls
 __all__ = ["MlflowClient"]
 
 
-class MlflowClient(ExperimentCalls, RunCalls, ArtifactCalls, LoggedModelCalls, ApprovalCalls, WebhookCalls):
+class MlflowClient(
+    ExperimentCalls, RunCalls, ArtifactCalls, LoggedModelCalls, ApprovalCalls, WebhookCalls, EndpointCalls
+):
     """All that can be asked of a tracking store, under the names that MLflow's users know.
 
     A client speaks to ``tracking_uri``, or to the tracking URI of the moment when it is made. It may be used by any
