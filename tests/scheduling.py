@@ -15,6 +15,8 @@ GROUPS = {
     "torch": "torch",
     "lightning": "torch",
     "spark": "spark",
+    # One browser at a time.
+    "browser": "browser",
 }
 # Minutes long, and each of its tests stands alone.
 SPREAD = {"tests/e2e/test_mlflow_clients.py"}

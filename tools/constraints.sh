@@ -16,7 +16,7 @@ without_cuda() {
 
 compile --universal --python-version 3.10 --all-extras pyproject.toml -o constraints/dev.txt
 without_cuda constraints/dev.txt
-echo 'hatchling' | compile --universal --python-version 3.10 - -o constraints/build.txt
+printf 'hatchling\nnodejs-wheel-binaries\n' | compile --universal --python-version 3.10 - -o constraints/build.txt
 echo 'uv' | compile --universal --python-version 3.10 - -o constraints/tools.txt
 for requirements in constraints/clients/*.in; do
     compile --universal --python-version 3.10 "$requirements" -o "${requirements%.in}.txt"

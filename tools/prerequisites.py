@@ -20,6 +20,8 @@ DEBIAN: dict[str, Callable[[], bool]] = {
     "ceph-mon": lambda: on_path("ceph-mon") and on_path("monmaptool"),
     "ceph-osd": lambda: on_path("ceph-osd"),
     "ceph-common": lambda: on_path("ceph") and on_path("ceph-authtool"),
+    "chromium": lambda: on_path("chromium"),
+    "fonts-liberation": lambda: Path("/usr/share/fonts/truetype/liberation").is_dir(),
     "radosgw": lambda: on_path("radosgw") and on_path("radosgw-admin"),
 }
 JAVA = 17

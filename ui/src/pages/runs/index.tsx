@@ -1,0 +1,5 @@
+import { Page } from "@/frame/Page";
+
+export default function Runs({ id }: { id: string }) {
+  return <Page title={id}>…</Page>;
+}

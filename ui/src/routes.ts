@@ -1,0 +1,7 @@
+// Every page: its address and the chunk that holds it.
+import type { Route } from "@/frame/router";
+
+export const ROUTES: readonly Route[] = [
+  { path: "/", load: () => import("@/pages/experiments") },
+  { path: "/exp/:id", load: () => import("@/pages/runs") },
+];

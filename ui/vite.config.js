@@ -1,0 +1,27 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+import { compress } from "./vite/compress.mjs";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const server = process.env.MILLSTREAM_TRACKING_URI ?? "http://127.0.0.1:5000";
+const API = ["/api", "/ajax-api", "/get-artifact", "/model-versions", "/version", "/endpoints", "/openapi.json", "/docs"];
+
+export default defineConfig({
+  // Relative addresses, resolved by <base>, as a server may live below a prefix.
+  base: "./",
+  plugins: [react(), compress()],
+  resolve: { alias: { "@": here("./src") } },
+  build: {
+    outDir: process.env.MILLSTREAM_UI_OUT ?? here("../src/millstream/server/ui"),
+    emptyOutDir: true,
+    manifest: "manifest.json",
+    sourcemap: false,
+    target: "es2022",
+    reportCompressedSize: false,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: { proxy: Object.fromEntries(API.map((path) => [path, server])) },
+  test: { include: ["src/**/*.test.ts"], environment: "node" },
+});
