@@ -58,7 +58,10 @@ def call(webhook: Row[Any], delivery_id: str, payload: str) -> Outcome:
     try:
         # What the settings allow now counts, not what they allowed when the webhook was made.
         check_url(webhook.url)
-        secret, authorization = unseal(webhook.secret), unseal(webhook.authorization)
+        try:
+            secret, authorization = unseal(webhook.secret), unseal(webhook.authorization)
+        except MillstreamError as error:  # a server that was started without its key gets it back
+            return Outcome(False, again=True, error=error.message)
         secrets = [text for text in (secret, authorization, *(authorization or "").split()[1:]) if text]
         url, body, headers = _request(webhook, delivery_id, payload, secret)
         if authorization:
