@@ -22,6 +22,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: Object.fromEntries(API.map((path) => [path, server])) },
+  server: { proxy: Object.fromEntries(API.map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])) },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

@@ -68,8 +68,8 @@ export function Shell({ nowhere }: { nowhere: ReactNode }) {
         {PLACES.map(link)}
         <div className="sidebar-foot">
           {LOWER.map(link)}
-          <button type="button" className="sidebar-link" aria-label="Commands and search" onClick={() => setOpen("palette")}><Icon name="search" /><span>Search</span><kbd>Ctrl K</kbd></button>
-          <button type="button" className="sidebar-link" aria-label="Keys" onClick={() => setOpen("keys")}><Icon name="help" /><span>Keys</span><kbd>?</kbd></button>
+          <button type="button" className="sidebar-link" aria-label="Search Ctrl K" onClick={() => setOpen("palette")}><Icon name="search" /><span>Search</span> <kbd>Ctrl K</kbd></button>
+          <button type="button" className="sidebar-link" aria-label="Keys ?" onClick={() => setOpen("keys")}><Icon name="help" /><span>Keys</span> <kbd>?</kbd></button>
         </div>
       </nav>
       <main id="content" className="page" tabIndex={-1}>
