@@ -65,6 +65,8 @@ _option("--x-frame-options", setting=settings.SERVER_X_FRAME_OPTIONS,
 _option("--metrics/--no-metrics", default=True, help="Show figures for Prometheus at /metrics.  [default: --metrics]")
 _option("--access-log", is_flag=True, help="Log every request.")
 _option("--dev", is_flag=True, help="Log more.")
+_option("--serve-models", is_flag=True,
+        help="Serve the models of endpoints too, by a serving host on this machine.")
 _option("--registry-store-uri", metavar="URI", hidden=True)
 _option("--app-name", type=click.Choice(["basic-auth"]), hidden=True)
 _option("--workspace-store-uri", metavar="URI", hidden=True)
@@ -117,10 +119,23 @@ def _serve(**given: Any) -> None:
                   "delete everything: nobody is asked to sign in")
     if "*" in config.allowed_hosts or "*" in config.allowed_origins:
         _warn("with '*' every page that a browser on your network shows may use this server")
-    serve(config)
+    if not given["serve_models"]:
+        serve(config)
+        return
+    from millstream.cli.host import HostProcess
+
+    with HostProcess() as host:
+        serve(config, on_ready=host.start)
 
 
 def _refuse(given: dict[str, Any], backend: str) -> None:
+    if given["serve_models"] and given["artifacts_only"]:
+        raise NotSupported("a server of artifacts alone knows of no endpoints",
+                           hint="leave one of --artifacts-only and --serve-models out")
+    if given["serve_models"] and given["user_header"]:
+        raise NotSupported("the serving host that --serve-models starts cannot sign in at the proxy",
+                           hint="run `millstream endpoints host --tracking-uri URI` with the proxy's address and a "
+                                "token of it")
     if given["app_name"]:
         raise NotSupported("this version of Millstream does not sign users in, so there is no --app-name basic-auth",
                            hint="listen on 127.0.0.1, and let a proxy that signs users in stand in front")

@@ -350,7 +350,7 @@ class Application:
     async def _send(self, request: Request, reply: Reply | StreamedReply, send: Send) -> None:
         length = reply.length if isinstance(reply, StreamedReply) else len(reply.body)
         headers = [(b"content-type", reply.content_type), (b"x-request-id", request.id), *self._common, *reply.headers]
-        if reply.status not in (204, 304):
+        if reply.status not in (204, 304) and length is not None:
             headers.append((b"content-length", b"%d" % length))
         if reply.content_type == JSON:
             headers.append(self._strict)

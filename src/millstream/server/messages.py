@@ -46,10 +46,11 @@ class Reply:
 
 @dataclass
 class StreamedReply:
-    """An answer whose body comes in chunks, ``length`` bytes in all; the generator is closed in any case."""
+    """An answer whose body comes in chunks, ``length`` bytes in all if that is known; the generator is closed in any
+    case."""
 
     chunks: AsyncGenerator[bytes, None]
-    length: int
+    length: int | None
     content_type: bytes
     status: int = 200
     headers: HeaderList = field(default_factory=list)

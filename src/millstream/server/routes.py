@@ -99,6 +99,9 @@ _GET = ("GET",)
 _POST = ("POST",)
 _FILES = "/2.0/mlflow-artifacts"
 
+# What is asked of scoring processes, and how.
+_CALLS = (("invocations", _POST), ("openapi.json", _GET))
+
 ROUTES: tuple[Route, ...] = (
     # What a client or a probe asks of any server.
     Route(_GET, "/health", _PUBLIC, "info:health", any_host=True, page=True),
@@ -141,6 +144,11 @@ ROUTES: tuple[Route, ...] = (
           subject=_experiment_of_path),
     Route(_GET, f"{_FILES}/presigned/{{path*}}", _on_path(Permission.READ), "files:presign_file", api=True,
           query=("expiration",), subject=_experiment_of_path),
+    # Predictions, passed on to a serving host.
+    *(Route(methods, f"/endpoints/{{name}}/{call}", Needs(Permission.READ, Resource.ENDPOINT, "name"),
+            "endpoints:ask_endpoint") for call, methods in _CALLS),
+    *(Route(methods, f"/model/{{name}}/{{version}}/{call}", Needs(Permission.READ, Resource.REGISTERED_MODEL, "name"),
+            "endpoints:ask_version") for call, methods in _CALLS),
     # Pages to look at.
     Route(_GET, "/", _SIGNED_IN, "pages:experiments", page=True, query=("page",)),
     Route(_GET, "/experiments/{experiment_id}", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_id"),

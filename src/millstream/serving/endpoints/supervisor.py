@@ -43,6 +43,7 @@ from millstream.serving.endpoints.routing import Table, follow
 from millstream.serving.endpoints.scoring import Launch, Scoring, now_ms, prepare
 from millstream.serving.endpoints.threads import Worker, in_thread
 from millstream.stores.contract import Store
+from millstream.stores.http import PATIENCE
 
 logger = logging.getLogger("millstream.serving")
 A = TypeVar("A")
@@ -53,6 +54,7 @@ _MOST_RETRY_SECONDS = 60.0
 # A scoring process that lived so long is not one that dies at its start.
 _SETTLED_SECONDS = 60.0
 _TRIES_OF_CANARY = 3
+_PATIENT_SECONDS = 2.0
 
 
 @dataclass
@@ -166,7 +168,7 @@ class Supervisor:
     async def _ask(self, operation: Operation[A]) -> A | None:
         """The answer of the store; None when it does not answer, which is logged once."""
         try:
-            answer = await self._worker.call(lambda: self._store.execute(operation))
+            answer = await self._worker.call(lambda: self._execute(operation))
         except (Conflict, NotFound) as error:
             logger.info("the store refuses what came too late: %s", error)
             return None
@@ -180,6 +182,14 @@ class Supervisor:
             logger.info("the store answers again")
             self._tell = True
         return answer
+
+    def _execute(self, operation: Operation[A]) -> A:
+        # What is served goes on without the store: the next step asks again.
+        before = PATIENCE.set(_PATIENT_SECONDS)
+        try:
+            return self._store.execute(operation)
+        finally:
+            PATIENCE.reset(before)
 
     def _take(self, read: ServingPlan) -> None:
         self._token = read.token
