@@ -90,6 +90,7 @@ from millstream.stores.contract import Store
 from millstream.testing.endpoints import EndpointConformance
 from millstream.testing.monitoring import MonitoringConformance
 from millstream.testing.registry import RegistryConformance
+from millstream.testing.tables import TableConformance
 from millstream.testing.webhooks import WebhookConformance
 
 BAD_KEYS = ["", "a" * 251, "a#b", "../up", "/absolute", "a//b", "a/./b", "semi;colon", "."]
@@ -846,7 +847,7 @@ class _RunSearch:
 
 class StoreConformance(
     _Experiments, _Runs, _Logging, _Histories, _Inputs, _LoggedModels, _Trash, _RunSearch, RegistryConformance,
-    EndpointConformance, MonitoringConformance, WebhookConformance,
+    EndpointConformance, MonitoringConformance, WebhookConformance, TableConformance,
 ):
     """Every promise of the contract. A subclass gives the fixture ``store``: a fresh store for each test."""
 
