@@ -39,6 +39,7 @@ from millstream.serving.metrics import Meter
 from millstream.serving.tensors import InferRequest, described
 from millstream.web.gate import Gate
 from millstream.web.headers import HeaderList, headers_of, request_id
+from millstream.web.protocol import sent_at_once
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -188,6 +189,8 @@ class Application:
         ]
         if request.pending:
             headers.append((b"connection", b"close"))
+        if sent_at_once(send, reply.status, headers, reply.body):
+            return
         body = b"" if request.scope["method"] == "HEAD" else reply.body
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

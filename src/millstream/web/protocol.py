@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from millstream.web.headers import HeaderList
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 30.0
@@ -51,6 +53,36 @@ class LimitedProtocol(HttpToolsProtocol):
         """The head is whole: the request is the application's matter now."""
         self.head_since = None
         super().on_headers_complete()
+
+
+def sent_at_once(send: Any, status: int, headers: HeaderList, body: bytes) -> bool:
+    """Answer a request whole, with one write in place of ASGI's two; False when ``send`` is not of such a connection.
+
+    A write is a call of the system, and wakes the client: for a short answer it is most of what the answer costs.
+    ``headers`` are the server's own, with the content-length of ``body``; nothing looks at them again.
+    """
+    cycle = getattr(send, "__self__", None)
+    if type(cycle) is not RequestResponseCycle or cycle.flow.write_paused or cycle.response_started:
+        return False
+    if cycle.disconnected:
+        return True
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    made = [STATUS_LINE[status]]
+    for name, value in (*cycle.default_headers, *headers):
+        made += (name, b": ", value, b"\r\n")
+        if name == b"connection" and value == b"close":
+            cycle.keep_alive = False
+    # HTTP/1.0, or a client that asked for it: said like by ASGI's way.
+    if not cycle.keep_alive and (b"connection", b"close") not in headers:
+        made.append(b"connection: close\r\n")
+    made += (b"\r\n", b"" if cycle.scope["method"] == "HEAD" else body)
+    cycle.transport.write(b"".join(made))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
 
 
 def close_idle_heads(connections: set[Any], now: float) -> None:

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from millstream.web.protocol import HEAD_BYTES, HEAD_SECONDS, LimitedProtocol, close_idle_heads
+from millstream.web.protocol import HEAD_BYTES, HEAD_SECONDS, LimitedProtocol, close_idle_heads, sent_at_once
 
 Try = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Any], Awaitable[None]]
 
@@ -23,7 +24,14 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-def connected(attempt: Try) -> None:
+async def at_once(scope: Any, receive: Any, send: Any) -> None:
+    """The same in one write."""
+    while (await receive()).get("more_body"):
+        continue
+    assert sent_at_once(send, 200, [(b"content-length", b"2")], b"ok")
+
+
+def connected(attempt: Try, application: Any = application) -> None:
     """Run ``attempt`` on a connection to a server of that application."""
 
     async def run() -> None:
@@ -106,3 +114,37 @@ def test_a_large_body_is_no_large_head() -> None:
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
 
     connected(attempt)
+
+
+REQUESTS = {
+    "two in a row": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx" * 2,
+    "the last": b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "a head": b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "old": b"GET / HTTP/1.0\r\n\r\n",
+    "asks first": b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+}
+
+
+@pytest.mark.parametrize("asked", REQUESTS.values(), ids=REQUESTS)
+def test_an_answer_in_one_write_is_the_same(asked: bytes) -> None:
+    told: list[list[bytes]] = []
+
+    async def attempt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Any) -> None:
+        writer.write(asked)
+        writer.write_eof()
+        answer = await reader.read()
+        told.append([line for line in answer.split(b"\r\n") if not line.startswith(b"date:")])
+        await until(lambda: not state.connections and not state.tasks)
+        assert state.total_requests == asked.count(b"HTTP/1.")
+
+    for way in (application, at_once):
+        connected(attempt, way)
+    assert told[0] == told[1]
+    assert b"".join(told[0]).count(b"HTTP/1.1 200 OK") == asked.count(b"HTTP/1.")
+
+
+def test_only_connections_of_the_server_are_answered_at_once() -> None:
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    assert not sent_at_once(send, 200, [], b"")
