@@ -114,7 +114,16 @@ def save(api: Any, kind: str, folder: str) -> dict[str, Any]:
     return {"columns": list(data.columns)}
 
 
-WORK = {"save": save, "log_model": log_model, "autolog": autolog, "loop": loop, "predict": predict}
+def file(api: Any, rows: str, path: str) -> dict[str, Any]:
+    """A CSV file of so many rows for the models of :func:`save`."""
+    _, data, _ = small()
+    chance = np.random.default_rng(0)
+    values = chance.normal(0.0, 0.05, (int(rows), len(data.columns)))
+    pd.DataFrame(values, columns=data.columns).to_csv(path, index=False)
+    return {"rows": int(rows)}
+
+
+WORK = {"save": save, "file": file, "log_model": log_model, "autolog": autolog, "loop": loop, "predict": predict}
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")

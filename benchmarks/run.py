@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import platform
 import shutil
 import statistics
@@ -401,6 +402,38 @@ def serving(bench: Bench) -> None:
             bench.add(Row(f"{who}, 99th percentile", "ms", ours["p99"] / 1000, theirs["p99"] / 1000, "lower"))
 
 
+def files(bench: Bench) -> None:
+    """``models predict`` of a CSV file by a scikit-learn pipeline, in this environment: the command and its memory."""
+    rows = 20_000 if bench.quick else 1_000_000
+    measured = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); " \
+               "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    found: dict[str, tuple[float, float]] = {}
+    answers: dict[str, list[float]] = {}
+    for peer in PEERS:
+        place = bench.folder(f"files-{peer.module}")
+        run_client(peer, place, "save", "sklearn", str(place / "model"), program="client_models.py")
+        run_client(peer, place, "file", str(rows), str(place / "rows.csv"), program="client_models.py")
+        command = [*peer.command, "models", "predict", "-m", "model", "-i", "rows.csv", "-t", "csv", "-o", "out.json",
+                   "--env-manager", "local"]
+        environment = peer.environment()
+        environment["PATH"] = f"{peer.python.parent}{os.pathsep}{environment['PATH']}"
+        times, memory = [], 0.0
+        for _ in range(3):
+            (place / "out.json").unlink(missing_ok=True)
+            began = time.perf_counter()
+            done = subprocess.run([str(peer.python), "-c", measured, *command], cwd=place, env=environment, check=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            times.append(time.perf_counter() - began)
+            memory = max(memory, int(done.stdout.split()[-1]) / 1000)
+        found[peer.name] = statistics.median(times), memory
+        answers[peer.name] = json.loads((place / "out.json").read_text())["predictions"]
+    pairs = zip(answers[OURS.name], answers[THEIRS.name], strict=True)
+    assert max(abs(one - other) for one, other in pairs) < 1e-6
+    (ours, our_memory), (theirs, their_memory) = found[OURS.name], found[THEIRS.name]
+    bench.add(Row(f"models predict of a CSV file of {rows:,} rows: the whole command", "s", ours, theirs))
+    bench.add(Row("the same: most memory of a process", "MB", our_memory, their_memory))
+
+
 def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
     """Lists of ``size`` items."""
     batch: list[Any] = []
@@ -454,6 +487,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "history": history,
     "models": models,
     "serving": serving,
+    "files": files,
     "million": million,
 }
 
