@@ -29,6 +29,7 @@
     ├── MethodNotAllowed              (ENDPOINT_NOT_FOUND, 405)
     ├── AlreadyExists                 (RESOURCE_ALREADY_EXISTS, 400)
     ├── Conflict                      (RESOURCE_CONFLICT, 409)
+    │   ├── ArtifactInUse             files that a version of a registered model points at
     │   └── TransitionRefused         a version that does not meet the rules of its model
     ├── InvalidState                  (INVALID_STATE, 500)
     ├── Unauthenticated               (UNAUTHENTICATED, 401)
@@ -334,6 +335,15 @@ class Conflict(MillstreamError):
     """The request was valid, but the thing changed under it."""
 
     error_code = "RESOURCE_CONFLICT"
+
+
+class ArtifactInUse(Conflict):
+    """Files that cannot be removed: a version of a registered model points at them."""
+
+    @classmethod
+    def of(cls, path: str, reason: str) -> ArtifactInUse:
+        """The error for ``path``, which must stay for this reason."""
+        return cls(f"{path or 'this folder'} must stay: {reason}", hint="delete that version first")
 
 
 class TransitionRefused(Conflict):

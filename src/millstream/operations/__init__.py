@@ -32,7 +32,9 @@ from millstream.operations.approvals import (
 )
 from millstream.operations.artifacts import (
     ArtifactListing,
+    ArtifactPin,
     DeleteArtifacts,
+    FindArtifactPin,
     ListArtifacts,
     ListLoggedModelArtifacts,
     PresignDownload,
@@ -302,6 +304,7 @@ __all__ = [
     "OWNER",
     "Answer",
     "ArtifactListing",
+    "ArtifactPin",
     "BeatRun",
     "CreateExperiment",
     "CreateLoggedModel",
@@ -322,6 +325,7 @@ __all__ = [
     "ExperimentCreated",
     "ExperimentPage",
     "FinalizeLoggedModel",
+    "FindArtifactPin",
     "FindGarbage",
     "Garbage",
     "GarbageAnswer",

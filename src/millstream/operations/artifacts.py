@@ -81,3 +81,18 @@ class DeleteArtifacts(Operation[None], frozen=True):
 
     run_id: str
     path: str | None = None
+
+
+class ArtifactPin(Answer, frozen=True):
+    """Why files must stay; unset where they need not."""
+
+    kept_because: str | None = None
+
+
+@operation("GET", "/v1/artifacts/pin", Needs(Permission.READ), answer=ArtifactPin)
+class FindArtifactPin(Operation[ArtifactPin], frozen=True):
+    """Ask whether a version of a registered model points at files: at ``path`` below the root ``uri``, into it or
+    around it."""
+
+    uri: str
+    path: str | None = None

@@ -26,6 +26,7 @@ from millstream.artifacts.contract import ArtifactStore
 from millstream.artifacts.uris import artifact_store
 from millstream.entities import FileInfo
 from millstream.errors import (
+    ArtifactInUse,
     ArtifactNotFound,
     InvalidPath,
     InvalidValue,
@@ -38,6 +39,7 @@ from millstream.operations import (
     ArtifactListing,
     CreateExperiment,
     DeleteArtifacts,
+    FindArtifactPin,
     GetLoggedModel,
     GetModelVersionDownloadUri,
     GetRun,
@@ -172,7 +174,17 @@ class Artifacts:
             place = await self.of_version(operation.name, operation.version, principal)
             return await self.in_thread(_list, place, operation.path)
         place = await self.of_run(operation.run_id, principal)  # type: ignore[attr-defined]
+        if isinstance(operation, DeleteArtifacts):
+            await self.check_unused(place.uri, paths.check_folder(operation.path), principal)
         return await self.in_thread(_EXECUTORS[type(operation)], place, operation)
+
+    async def check_unused(self, root: str, path: str, principal: Principal) -> None:
+        """Return if no version of a registered model points at these files. Raises ArtifactInUse."""
+        if self._config.artifacts_only:
+            return  # the tracking server knows of versions
+        reason = (await self._execution.answer(FindArtifactPin(root, path), principal)).kept_because
+        if reason is not None:
+            raise ArtifactInUse.of(path, reason)
 
     # Locations
 

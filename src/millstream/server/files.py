@@ -118,7 +118,9 @@ async def put_file(request: Request) -> Reply:
 async def delete_file(request: Request) -> Reply:
     """Remove a file or folder below the proxied root."""
     place = request.app.artifacts.proxied()
-    await request.app.artifacts.in_thread(place.store.remove, place.at(request.fields["path"]))
+    path = place.at(request.fields["path"])
+    await request.app.artifacts.check_unused(place.uri, path, request.principal)
+    await request.app.artifacts.in_thread(place.store.remove, path)
     return json_reply({})
 
 

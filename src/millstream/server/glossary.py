@@ -329,6 +329,8 @@ OVERRIDES |= {
     "RegistryWebhookTestAnswer.webhook": "What came back.",
     "RegistryWebhookTest.body": "The beginning of the body that came back.",
     "RegistryWebhookTestAnswer.body": "The beginning of the body that came back.",
+    "FindArtifactPin.uri": "The root of the files, a URI as the server issues it.",
+    "FindArtifactPin.path": "The file or folder below the root; the root itself unless given.",
 }
 
 

@@ -37,6 +37,7 @@ from millstream.operations import (
     DeleteRegisteredModelAlias,
     DeleteRegisteredModelTag,
     DeleteRun,
+    FindArtifactPin,
     FindGarbage,
     GetHolders,
     GetLatestVersions,
@@ -631,6 +632,27 @@ class Pins:
         store.execute(DeleteRegisteredModel("loan"))
         gone = store.execute(wanted[2])
         assert (gone.experiments, gone.runs, gone.logged_models) == (1, 1, 1)
+
+
+    def test_files_around_and_inside_of_a_version_are_pinned(self, store: Store) -> None:
+        run = store.execute(CreateRun("0")).run.info
+        root = str(run.artifact_uri)
+        register(store, "loan")
+        add(store, "loan", f"runs:/{run.run_id}/a/model")
+
+        def kept(uri: str, path: str | None = None) -> bool:
+            reason = store.execute(FindArtifactPin(uri, path)).kept_because
+            assert reason is None or "version 1 of the registered model loan" in reason
+            return reason is not None
+
+        for path in (None, "a", "a/model", "a/model/MLmodel", "a/model/b/c"):
+            assert kept(root, path)
+        for path in ("b", "a/mode", "a/model2", "a/other", "model"):
+            assert not kept(root, path)
+        assert kept(root.rpartition("/")[0], f"{root.rpartition('/')[2]}/a")
+        assert not kept(f"{root}2")
+        store.execute(DeleteModelVersion("loan", "1"))
+        assert not kept(root)
 
 
 def _at_once(calls: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import posixpath
@@ -10,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream.entities import FileInfo, Run, RunTag
-from millstream.errors import ArtifactNotFound, InvalidValue
-from millstream.operations import GetRun, LogBatch, SearchRuns
+from millstream.errors import ArtifactInUse, ArtifactNotFound, EndpointNotFound, InvalidValue, NotSupported
+from millstream.operations import FindArtifactPin, GetRun, LogBatch, SearchRuns
 from millstream.tracking.client.base import Calls
 from millstream.tracking.columns import projection
 from millstream.tracking.tags import MLFLOW_LOGGED_ARTIFACTS, MLFLOW_LOGGED_IMAGES
@@ -165,8 +166,20 @@ class ArtifactCalls(Calls):
         return fetch_of_run(run_id, path, dst_path, self._tracking_uri)
 
     def delete_artifact(self, run_id: str, path: str) -> None:
-        """Remove a file or folder of a run. Beyond MLflow. Raises ArtifactNotFound and RunNotFound."""
-        self._artifacts(run_id).remove(_file(path))
+        """Remove a file or folder of a run. Beyond MLflow.
+
+        Raises ArtifactNotFound and RunNotFound, and ArtifactInUse for files that a version of a registered model
+        points at.
+        """
+        from millstream.tracking.files import root_of_run
+
+        file = _file(path)
+        reason = None
+        with contextlib.suppress(EndpointNotFound, NotSupported):  # a server that is not ours does not know
+            reason = self._execute(FindArtifactPin(root_of_run(run_id, self._tracking_uri), file)).kept_because
+        if reason is not None:
+            raise ArtifactInUse.of(file, reason)
+        self._artifacts(run_id).remove(file)
 
     def _artifacts(self, run_id: str) -> ArtifactStore:
         from millstream.tracking.files import artifacts_of_run

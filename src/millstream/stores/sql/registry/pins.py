@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, func, or_, select
 
+from millstream.operations import ArtifactPin, FindArtifactPin
+from millstream.stores.sql.registry.sources import place_below
 from millstream.stores.sql.registry.tables import model_versions
 from millstream.stores.sql.schema import HEAD, head
-from millstream.stores.sql.transaction import Transaction
+from millstream.stores.sql.transaction import Transaction, executes
 
 _LAST = "\U0010ffff"
 
@@ -24,3 +26,12 @@ def pinned(transaction: Transaction, made_by: ColumnElement[bool], root: str) ->
         select(model_versions.c.name, model_versions.c.version).where(or_(made_by, inside)).limit(1)
     ).one_or_none()
     return f"version {found.version} of the registered model {found.name} comes from it" if found else None
+
+
+@executes(FindArtifactPin)
+def find(transaction: Transaction, operation: FindArtifactPin) -> ArtifactPin:
+    names = [name for name in (operation.path or "").split("/") if name]
+    around = [place_below(operation.uri, names[:count]) for count in range(len(names) + 1)]
+    location = model_versions.c.location
+    inside_a_version = head(location).in_([place[:HEAD] for place in around]) & location.in_(around)
+    return ArtifactPin(pinned(transaction, inside_a_version, around[-1]))

@@ -85,7 +85,7 @@ def _parts(path: str | None) -> list[str]:
     return parts
 
 
-def _below(root: str, parts: list[str]) -> str:
+def place_below(root: str, parts: list[str]) -> str:
     """The place of a path below a root; in an address of the kind ``file:`` it is written as such addresses are."""
     return under(root, *((quote(part, safe=_PLAIN) for part in parts) if root.startswith("file:") else parts))
 
@@ -100,8 +100,8 @@ def _of_run(
     logged = _find_logged(transaction, logged_models.c.source_run_id == run_id, logged_models.c.name == parts[0]) \
         if parts else None
     if logged is not None and model_id in (None, logged.model_id):
-        return Origin(source, _below(logged.artifact_uri, parts[1:]), run_id, logged.model_id)
-    return Origin(source, _below(run.artifact_uri, parts), run_id, model_id)
+        return Origin(source, place_below(logged.artifact_uri, parts[1:]), run_id, logged.model_id)
+    return Origin(source, place_below(run.artifact_uri, parts), run_id, model_id)
 
 
 def _of_logged_model(
@@ -110,7 +110,7 @@ def _of_logged_model(
     found = _find_logged(transaction, logged_models.c.model_id == model_id)
     if found is None:
         return Origin(source, source, run_id, model_id)
-    return Origin(source, _below(found.artifact_uri, parts), run_id or found.source_run_id, model_id)
+    return Origin(source, place_below(found.artifact_uri, parts), run_id or found.source_run_id, model_id)
 
 
 def _find_logged(transaction: Transaction, *conditions: Any) -> Row[Any, Any, Any] | None:
