@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "server": Command("millstream.cli.server:server", "Run the tracking server."),
     "sync": Command("millstream.cli.sync:sync", "Send what dead processes and outages left in the outbox."),
     "ui": Command("millstream.cli.server:ui", "Run the tracking server, to look at runs in a browser."),
+    "webhooks": Command("millstream.cli.webhooks:webhooks", "Tell other programs what happens in the registry."),
 }
 
 

@@ -48,19 +48,19 @@ class WebhookCalls(RegistryCalls):
         events of that registered model are sent. ``payload_format`` is MLFLOW or DATABRICKS.
         """
         made = CreateWebhook(
-            name, url, _names(events), description, secret, None if status is None else str(status), model_name,
+            name, url, event_names(events), description, secret, None if status is None else str(status), model_name,
             payload_format, authorization, enable_ssl_verification,
         )
-        return _webhook(self._ask(made).webhook)
+        return webhook_of(self._ask(made).webhook)
 
     def get_webhook(self, webhook_id: str) -> Webhook:
         """The webhook. Raises WebhookNotFound."""
-        return _webhook(self._ask(GetWebhook(webhook_id)).webhook)
+        return webhook_of(self._ask(GetWebhook(webhook_id)).webhook)
 
     def list_webhooks(self, max_results: int | None = None, page_token: str | None = None) -> PagedList[Webhook]:
         """One page of the webhooks, in the order of their creation."""
         page = self._ask(ListWebhooks(100 if max_results is None else max_results, page_token, all_events=True))
-        return PagedList([_webhook(record) for record in page.webhooks], page.next_page_token)
+        return PagedList([webhook_of(record) for record in page.webhooks], page.next_page_token)
 
     def update_webhook(
         self, webhook_id: str, name: str | None = None, description: str | None = None, url: str | None = None,
@@ -76,10 +76,10 @@ class WebhookCalls(RegistryCalls):
             raise InvalidValue.of("events", events, "a webhook is told of one event at least",
                                   hint="to stop it, pass status='DISABLED'")
         made = UpdateWebhook(
-            webhook_id, name, description, url, _names(events or ()), secret,
+            webhook_id, name, description, url, event_names(events or ()), secret,
             None if status is None else str(status), payload_format, authorization, enable_ssl_verification,
         )
-        return _webhook(self._ask(made).webhook)
+        return webhook_of(self._ask(made).webhook)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Remove a webhook with the log of its deliveries; what waits is not sent any more."""
@@ -87,7 +87,7 @@ class WebhookCalls(RegistryCalls):
 
     def test_webhook(self, webhook_id: str, event: WebhookEvent | str | None = None) -> WebhookTestResult:
         """Send a sample of an event now, of the first of the webhook unless given; returns what came back."""
-        return self._ask(TestWebhook(webhook_id, None if event is None else _names([event])[0])).result
+        return self._ask(TestWebhook(webhook_id, None if event is None else event_names([event])[0])).result
 
     def list_webhook_deliveries(
         self, webhook_id: str | None = None, model_name: str | None = None, status: str | None = None,
@@ -114,7 +114,7 @@ class WebhookCalls(RegistryCalls):
         return self._ask(ReplayFailedDeliveries(webhook_id)).replayed
 
 
-def _names(events: Sequence[WebhookEvent | str]) -> list[EventName | str]:
+def event_names(events: Sequence[WebhookEvent | str]) -> list[EventName | str]:
     """Events as MLflow's servers understand them too."""
     if isinstance(events, str):
         raise InvalidValue.of("events", events, "expected a list", hint=f"pass [{events!r}]")
@@ -122,7 +122,8 @@ def _names(events: Sequence[WebhookEvent | str]) -> list[EventName | str]:
     return [EventName(event.entity.value.upper(), event.action.value.upper(), event.stage) for event in found]
 
 
-def _webhook(record: WebhookRecord) -> Webhook:
+def webhook_of(record: WebhookRecord) -> Webhook:
+    """The webhook that a store has answered, as users see it."""
     names = record.event_names or [f"{event.entity}.{event.action}".lower() for event in record.events]
     facts: dict[str, Any] = {
         "events": [WebhookEvent.from_str(name) for name in names],
