@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -17,7 +18,7 @@ from types import FrameType
 import msgspec
 
 from millstream.errors import InvalidValue, MillstreamError
-from millstream.flavors import isolated, loading
+from millstream.flavors import loading
 from millstream.models import trust
 from millstream.serving.application import Application
 from millstream.serving.config import ServingConfig
@@ -29,6 +30,8 @@ logger = logging.getLogger("millstream.serving")
 # What runs beyond its deadline when the server ends is waited for that long.
 _GRACE_SECONDS = 5
 WHILE_STDIN = "--while-stdin"
+# Loading a library makes hundreds of thousands of objects and next to no garbage: it is looked for seldom meanwhile.
+_LOADING = (100_000, 50, 100)
 
 
 def serve(config: ServingConfig, *, on_ready: Callable[[str], None] | None = None) -> None:
@@ -53,6 +56,8 @@ def serve_elsewhere(config: ServingConfig, *, manager: str, with_mlflow: bool = 
 
     Raises EnvironmentFailed, PythonNotFound, and UntrustedModel for a model of unknown origin.
     """
+    from millstream.flavors import isolated
+
     folder = Path(config.folder)
     wanted = isolated.environment_of(folder, manager=manager, with_mlflow=with_mlflow)
     built = isolated.built_for(folder, wanted)
@@ -101,9 +106,12 @@ def _work(
     lines.configure(logger)
     if config.trusted:
         trust.vouch(Path(config.folder))
+    before = gc.get_threshold()
+    gc.set_threshold(*_LOADING)
     app = Application(load_model(config.folder), config, counters)
+    gc.set_threshold(*before)
     grace = int(config.limits.seconds) + _GRACE_SECONDS
-    Server(app, on_ready, grace_seconds=grace).run_on(listening)
+    Server(app, on_ready, grace_seconds=grace, collect=False).run_on(listening)
 
 
 def _end_with_stdin() -> None:

@@ -37,21 +37,28 @@ Work = Callable[[Any, socket.socket, Callable[[], None], "tuple[Path, int, int] 
 
 
 class Server(uvicorn.Server):
-    """One event loop that accepts on a socket. ``on_ready`` is called when it does."""
+    """One event loop that accepts on a socket. ``on_ready`` is called when it does.
 
-    def __init__(self, app: Any, on_ready: Callable[[], None], grace_seconds: int = 30) -> None:
+    ``collect`` says that a look for garbage comes first, which takes a tenth of a second where a library is loaded.
+    """
+
+    def __init__(
+        self, app: Any, on_ready: Callable[[], None], grace_seconds: int = 30, *, collect: bool = True
+    ) -> None:
         super().__init__(uvicorn.Config(
             app, loop="none", http=LimitedProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
             server_header=False, proxy_headers=False, backlog=_BACKLOG, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=grace_seconds,
         ))
         self._on_ready = on_ready
+        self._collect = collect
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept from now on."""
         await super().startup(sockets)
         # What is there now stays: the collector need not look at it again.
-        gc.collect()
+        if self._collect:
+            gc.collect()
         gc.freeze()
         self._on_ready()
 
