@@ -209,6 +209,7 @@ SCORING_SERVER_REQUEST_TIMEOUT = _setting("SCORING_SERVER_REQUEST_TIMEOUT", floa
 SCORING_SERVER_MAX_BODY_BYTES = _setting("SCORING_SERVER_MAX_BODY_BYTES", int, 64 * 1024 * 1024, "bytes of the largest request to a scoring server", OURS)
 SCORING_SERVER_QUEUE = _setting("SCORING_SERVER_QUEUE", int, 512, "requests that wait for the model in a process of a scoring server; more are asked to come back", OURS)
 SCORING_SERVER_BATCH_ROWS = _setting("SCORING_SERVER_BATCH_ROWS", int, 256, "rows that a scoring server gathers from waiting requests for one prediction (1: each request is predicted alone)", OURS)
+TRAINING_PROFILE = _setting("TRAINING_PROFILE", bool, True, "whether models that are logged carry a profile of their training data, with a sample of its values", OURS)
 LOG_FORMAT = _setting("LOG_FORMAT", str, "text", "how the server writes its log: text for people, json for programs", OURS)
 SWEEP_SECONDS = _setting("SWEEP_SECONDS", float, 15.0, "seconds between two looks of a server for runs whose process has died", OURS)
 SERVER_GRAPHQL_MAX_ROOT_FIELDS = _setting("SERVER_GRAPHQL_MAX_ROOT_FIELDS", int, 10, "root fields that one GraphQL request may ask for")

@@ -80,7 +80,8 @@ def _fit(training: Training) -> Generator[None, Any, None]:
         _log_importance(training, model)
     X = training.argument("X")
     example = boosting.example_of(X) if _is_pool(X) else boosting.rows_of(X)
-    training.log_model("catboost", model, examples=example, predict=model.predict)
+    data = boosting.data_of(X)[0] if _is_pool(X) else X
+    training.log_model("catboost", model, examples=example, predict=model.predict, data=data)
     afterwards.remember(training, model)
 
 

@@ -59,8 +59,9 @@ def install(patches: Patches) -> None:
 def _train(training: Training) -> Generator[None, Any, None]:
     """``lightgbm.train``: the booster is the model."""
     booster = yield from _rounds(training, training)
-    example = boosting.example_of(training.argument("train_set"))
-    training.log_model("lightgbm", booster, examples=example, predict=booster.predict)
+    matrix = training.argument("train_set")
+    training.log_model("lightgbm", booster, examples=boosting.example_of(matrix), predict=booster.predict,
+                       data=boosting.data_of(matrix)[0])
 
 
 def _fit(training: Training) -> Generator[None, Any, None]:
@@ -69,7 +70,7 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     with _estimators.fitting(training):
         yield
     example = boosting.rows_of(training.argument("X"))
-    training.log_model("lightgbm", estimator, examples=example, predict=estimator.predict)
+    training.log_model("lightgbm", estimator, examples=example, predict=estimator.predict, data=training.argument("X"))
     afterwards.remember(training, estimator)
 
 

@@ -18,6 +18,7 @@ from millstream.autolog.children import Child
 from millstream.autolog.patching import Call
 from millstream.autolog.safety import Safely
 from millstream.errors import InvalidValue, MillstreamError, StoreUnavailable
+from millstream.flavors import profiles
 from millstream.tracking import artifacts, checks
 from millstream.tracking.clock import next_time
 
@@ -265,20 +266,24 @@ class Training(Call):
     @_unless_cut_off
     def log_model(
         self, flavor: str, model: Any, name: str = "model", *, examples: Any = None,
-        predict: Callable[[Any], Any] | None = None, **options: Any,
+        predict: Callable[[Any], Any] | None = None, data: Any = None, **options: Any,
     ) -> ModelInfo | None:
         """Log a model with ``millstream.flavors.<flavor>.log_model(model, name=name, …, **options)``.
 
-        ``examples`` are the data it was trained on, or some of it, or a function without arguments that returns them;
-        ``predict`` gives the predictions for the first five rows, from which the signature is inferred (None: the
-        flavor does it, from the example). The settings say whether a model, its signature and an input example are
-        logged, and what it is registered as. None when none is logged.
+        ``examples`` are the data it was trained on, or some of it, or a function without arguments that returns
+        them; ``predict`` gives the predictions for the first five rows, from which the signature is inferred
+        (None: the flavor does it, from the example). ``data`` are the training data whose profile goes along.
+        The settings say whether a model, its signature and an input example are logged, and what it is
+        registered as. None when none is logged.
         """
         if not self.settings.log_models:
             return None
         with self.safely("the model"):
             if self.settings.log_input_examples or self.settings.log_model_signatures:
                 options = {**self._described(examples, predict), **options}
+            with self.safely("the training profile"), random_states_kept():
+                if (made_profile := profiles.seen(data, predict)) is not None:
+                    options["training_profile"] = made_profile
             if self.settings.registered_model_name:
                 options.setdefault("registered_model_name", self.settings.registered_model_name)
             if self.model_id is not None and self._started:

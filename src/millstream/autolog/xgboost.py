@@ -63,9 +63,10 @@ def _train(training: Training) -> Generator[None, Any, None]:
     from millstream.flavors.xgboost import PythonFunction
 
     booster = yield from _rounds(training, training)
-    example = _example(training.argument("dtrain"))
+    matrix = training.argument("dtrain")
     predict = PythonFunction(booster).predict
-    training.log_model("xgboost", booster, examples=example, predict=predict, **_format(training))
+    training.log_model("xgboost", booster, examples=_example(matrix), predict=predict,
+                       data=boosting.data_of(matrix)[0], **_format(training))
 
 
 def _fit(training: Training) -> Generator[None, Any, None]:
@@ -74,7 +75,8 @@ def _fit(training: Training) -> Generator[None, Any, None]:
     with _estimators.fitting(training):
         yield
     example = boosting.rows_of(training.argument("X"))
-    training.log_model("xgboost", estimator, examples=example, predict=estimator.predict, **_format(training))
+    training.log_model("xgboost", estimator, examples=example, predict=estimator.predict,
+                       data=training.argument("X"), **_format(training))
     afterwards.remember(training, estimator)
 
 

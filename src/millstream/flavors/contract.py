@@ -36,7 +36,8 @@ class SaveOptions(TypedDict, total=False):
     ``signature`` says what the model takes and gives; from ``input_example`` it is inferred when it is not given
     (``False`` switches that off). ``pip_requirements`` (lines, or the path of a file) replace those that the model is
     seen to need, ``extra_pip_requirements`` are added to them. ``metadata`` is kept in the MLmodel file as it is.
-    ``extra_files`` are addresses of files that go along, below ``extra_files/``.
+    ``extra_files`` are addresses of files that go along, below ``extra_files/``. ``training_profile`` is the training
+    data, or its profile (:func:`millstream.monitoring.profile`), against which requests are held when it is served.
     """
 
     signature: ModelSignature | bool | None
@@ -45,6 +46,7 @@ class SaveOptions(TypedDict, total=False):
     extra_pip_requirements: Iterable[str] | str | None
     metadata: Mapping[str, Any] | None
     extra_files: Iterable[str] | None
+    training_profile: Any
 
 
 class LogOptions(SaveOptions, total=False):

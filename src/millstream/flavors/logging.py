@@ -6,19 +6,21 @@ import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millstream.entities import LoggedModel, LoggedModelOutput
 from millstream.errors import InvalidValue, MillstreamError
+from millstream.flavors import profiles
 from millstream.flavors.contract import SaveOptions
 from millstream.models.info import ModelInfo
 from millstream.models.mlmodel import Model
 from millstream.operations import GetRun
 from millstream.tracking import recorder, stores
 from millstream.tracking.active import local
-from millstream.tracking.client import MlflowClient
-from millstream.tracking.models import initialize_logged_model
 from millstream.tracking.recorder import Recorder
+
+if TYPE_CHECKING:
+    from millstream.tracking.client import MlflowClient
 
 logger = logging.getLogger("millstream")
 
@@ -40,6 +42,8 @@ def log(
     The logged model is READY when this returns, and FAILED when saving or storing raises; the parameters of the run are
     its own too. Returns what was logged, with its address ``models:/<model id>``.
     """
+    from millstream.tracking.client import MlflowClient  # a server that only loads models needs none
+
     if name is not None and artifact_path is not None and name != artifact_path:
         raise InvalidValue(f"the model is named twice: name={name!r} and artifact_path={artifact_path!r}",
                            hint="give name alone; artifact_path is its older word")
@@ -47,6 +51,9 @@ def log(
     if unknown:
         raise TypeError(f"log_model() got an unexpected keyword argument {min(unknown)!r}")
     keeper = _recorder(run_id)
+    if options.get("training_profile") is None and keeper is not None:
+        found = profiles.of_run(keeper.run_id, options.get("signature"))
+        options = options if found is None else {**options, "training_profile": found}
     client = MlflowClient(keeper.uri if keeper is not None else None)
     logged = _logged_model(client, keeper, name or artifact_path, model_id, params, tags, model_type)
     model = Model(logged.artifact_location, keeper.run_id if keeper is not None else None,
@@ -81,6 +88,8 @@ def _logged_model(
     params: Mapping[str, Any] | None, tags: Mapping[str, Any] | None, model_type: str | None,
 ) -> LoggedModel:
     """The logged model to fill: the one that was named, or a new one."""
+    from millstream.tracking.models import initialize_logged_model
+
     own = {key: str(value) for key, value in (params or {}).items()}
     if model_id is not None:
         if tags:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from millstream.errors import AlreadyExists, InvalidValue
+from millstream.flavors import profiles
 from millstream.flavors.contract import Flavor, Written
 from millstream.models import code, environment_files, examples, manifest, mlmodel, requirements
 from millstream.models.mlmodel import Model
@@ -32,7 +33,7 @@ def save(
     conda_env: Mapping[str, Any] | str | None = None, code_paths: Iterable[str] | None = None,
     mlflow_model: Model | None = None, signature: ModelSignature | bool | None = None, input_example: Any = None,
     pip_requirements: Iterable[str] | str | None = None, extra_pip_requirements: Iterable[str] | str | None = None,
-    metadata: Mapping[str, Any] | None = None, extra_files: Iterable[str] | None = None,
+    metadata: Mapping[str, Any] | None = None, extra_files: Iterable[str] | None = None, training_profile: Any = None,
 ) -> Model:
     """Save a model as the folder ``path``, whose flavor ``write``\\ s its own files into a folder that it is given.
 
@@ -66,6 +67,10 @@ def save(
                 signature.outputs = shown.outputs if shown is not None else None
         if signature is not None and signature is not False:
             model.signature = signature  # type: ignore[assignment]
+        if training_profile is not None:
+            predict = written.predict
+            made = profiles.of(training_profile, None if predict is None else lambda data: predict(data, None))
+            profiles.write(made, folder, model)
 
         pins: list[str] = []
         if conda_env is None and pip_requirements is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +161,15 @@ def log_inputs(
     )
 
 
+# The data set that each run of this process was trained on, as long as the program keeps it.
+training_data: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+_TRAINING = (None, "train", "training")
+
+
 def _used(dataset: Dataset | DatasetEntity, context: str | None, tags: dict[str, str] | None) -> DatasetInput:
+    if context in _TRAINING and hasattr(dataset, "to_entity"):
+        with contextlib.suppress(TypeError):  # of a class that cannot be referred to weakly
+            training_data[recorder_of().run_id] = dataset
     made = [InputTag(key, str(value)) for key, value in (tags or {}).items()]
     if context is not None:
         made.append(InputTag(MLFLOW_DATASET_CONTEXT, context))

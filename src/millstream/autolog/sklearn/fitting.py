@@ -27,7 +27,9 @@ def fit(flavor: str) -> Body:
             if search.is_search(estimator):
                 search.log_best(training, estimator)
             predict = getattr(estimator, "predict", None)
-            training.log_model(flavor, estimator, examples=example, predict=predict, **_format(training))
+            training.log_model(
+                flavor, estimator, examples=example, predict=predict, data=X, **_format(training)
+            )
             log_measures(training, estimator, X, y, weights, dataset)
             if search.is_search(estimator):
                 search.log_search(training, estimator, dataset, flavor, example, **_format(training))
