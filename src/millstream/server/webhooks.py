@@ -6,13 +6,16 @@ Any number of servers may send what one store holds: each claims what it sends, 
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 from millstream import settings
 from millstream.server.logs import LOGGER
 from millstream.stores.sql.webhooks.deliveries import Claim, Outbox
+
+# How long the end of a server waits for calls under way. Another server makes those that take longer once more.
+_LAST_SECONDS = 5.0
 
 
 class Sender:
@@ -26,7 +29,7 @@ class Sender:
         self._stopped = threading.Event()
         self._wake = threading.Condition()
         self._busy: Counter[int] = Counter()
-        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="millstream-webhook")
+        self._calling: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -36,13 +39,15 @@ class Sender:
             self._thread.start()
 
     def stop(self) -> None:
-        """End after the calls under way; what is behind them stays for the next server."""
+        """End after the calls under way, those that take long apart; what is behind them stays for the next server."""
         self._stopped.set()
         with self._wake:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join()
-        self._threads.shutdown(wait=True)
+        deadline = time.monotonic() + _LAST_SECONDS
+        for thread in tuple(self._calling):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -64,22 +69,25 @@ class Sender:
             return 0
         claims = self._outbox.claim(self._holder, free, full)
         for claim in claims:
+            thread = threading.Thread(target=self._send, args=(claim,), name="millstream-webhook", daemon=True)
             with self._wake:
                 self._busy[claim.webhook_number] += 1
-            self._threads.submit(self._send, claim)
+                self._calling.add(thread)
+            thread.start()
         return len(claims)
 
     def _send(self, first: Claim) -> None:
         claim: Claim | None = first
         try:
             while claim is not None:
-                claim = self._outbox.send(claim, self._holder, more=not self._stopped.is_set())
+                claim = self._outbox.send(claim, self._holder, lambda: not self._stopped.is_set())
         except Exception as error:  # the lane is free again when its lease ends
             LOGGER.error("keeping what became of a webhook failed", exc_info=error)
         finally:
             with self._wake:
                 self._busy[first.webhook_number] -= 1
                 self._busy += Counter()  # without those at zero
+                self._calling.discard(threading.current_thread())
                 self._wake.notify()
 
 
@@ -89,6 +97,6 @@ def deliver_due(outbox: Outbox) -> int:
     while outbox.due() and (claims := outbox.claim(holder, 1)):
         claim: Claim | None = claims[0]
         while claim is not None:
-            claim = outbox.send(claim, holder, more=True)
+            claim = outbox.send(claim, holder)
             calls += 1
     return calls

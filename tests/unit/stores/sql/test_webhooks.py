@@ -288,7 +288,7 @@ def test_what_is_deleted_meanwhile_is_forgotten(store: SqlStore, receiver: Recei
     store.execute(CreateRegisteredModel("loan"))
     (claim,) = store.outbox.claim("a", 10)
     store.execute(DeleteWebhook(webhook_id))
-    assert store.outbox.send(claim, "a", more=True) is None
+    assert store.outbox.send(claim, "a") is None
     assert not store.outbox.due()
     assert store.execute(ListWebhookDeliveries()).deliveries == []
 
@@ -306,12 +306,12 @@ def test_a_lane_has_one_holder_until_its_lease_ends(store: SqlStore, receiver: R
         connection.execute(update(webhook_lanes).where(webhook_lanes.c.holder == "a").values(lease_until=1))
     (taken,) = store.outbox.claim("c", 10)
     assert taken.delivery.id == first.delivery.id
-    assert store.outbox.send(first, "a", more=True) is None
+    assert store.outbox.send(first, "a") is None
     assert [one.tries for one in log(store, webhook_id)] == [0, 0, 0], "the word of who lost its lease does not count"
-    following = store.outbox.send(taken, "c", more=True)
+    following = store.outbox.send(taken, "c")
     assert following is not None and json.loads(following.delivery.payload)["action"] == "set"
-    assert store.outbox.send(following, "c", more=True) is None
-    assert store.outbox.send(second, "b", more=False) is None
+    assert store.outbox.send(following, "c") is None
+    assert store.outbox.send(second, "b", lambda: False) is None
     assert {one.status for one in log(store, webhook_id)} == {"DELIVERED"}
 
 

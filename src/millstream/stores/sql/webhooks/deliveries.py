@@ -7,7 +7,7 @@ until the lease ends; then the delivery that was under way is sent again, by who
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,12 +83,12 @@ class Outbox:
             claims = [_take(connection, lane.webhook, lane.lane, holder) for lane in found]
         return [claim for claim in claims if claim is not None]
 
-    def send(self, claim: Claim, holder: str, *, more: bool) -> Claim | None:
-        """Send a delivery, keep what came of it, and give its lane back; with ``more``, the next of the lane if that is
-        due, which is ``holder``'s still."""
+    def send(self, claim: Claim, holder: str, more: Callable[[], bool] = lambda: True) -> Claim | None:
+        """Send a delivery, keep what came of it, and give its lane back; where ``more`` still holds then, the next of
+        the lane if that is due, which is ``holder``'s still."""
         outcome = call(claim.webhook, claim.delivery.delivery_id, claim.delivery.payload)
         with self._database.writing() as connection:
-            return _settle(connection, claim, holder, outcome, more=more)
+            return _settle(connection, claim, holder, outcome, more=more())
 
     def forget(self) -> int:
         """Remove deliveries that arrived or were given up long ago; returns how many. 1,000 at a time."""
