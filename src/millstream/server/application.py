@@ -29,8 +29,10 @@ from millstream.errors import (
 from millstream.operations import OPERATIONS, CreateModelVersion, Needs, Operation, Principal, SearchDatasets
 from millstream.operations.approvals import GATED_OPERATIONS
 from millstream.operations.codec import decode_request, encode_answer
+from millstream.server.answers import form_of, read_reply
 from millstream.server.artifacts import ARTIFACT_OPERATIONS, PROPOSING_OPERATIONS, Artifacts
 from millstream.server.config import ServerConfig
+from millstream.server.events import Events
 from millstream.server.execution import Execution, ServedStore
 from millstream.server.gates import read_signatures
 from millstream.server.logs import log_refused, log_request, log_unexpected
@@ -118,7 +120,7 @@ class _OperationTarget(_Target):
             await read_signatures(self._app, operation, principal)
         if self._writes:
             return Reply(encode_answer(await execution.write(operation, principal)))
-        return Reply(await execution.read(operation, principal))
+        return await execution.in_thread(read_reply, self._app.store, operation, principal, form_of(request))
 
 
 class _RouteTarget(_Target):
@@ -153,6 +155,7 @@ class Application:
         self.execution = Execution(store, config.limits.read_threads)
         self.artifacts = Artifacts(config, self.execution)
         self.deadlines = Deadlines()
+        self.events = Events(self)
         self._gate = Gate(config.host, config.allowed_hosts, config.allowed_origins)
         self._fixed: dict[str, dict[str, _Target]] = {}
         self._patterns: list[tuple[Pattern, dict[str, _Target]]] = []
@@ -354,6 +357,7 @@ class Application:
             headers.append((b"content-length", b"%d" % length))
         if reply.content_type == JSON:
             headers.append(self._strict)
+        headers.append((b"server-timing", b"total;dur=%.1f" % ((perf_counter() - request.started) * 1000)))
         if request.cross_origin is not None:
             headers += [
                 (b"access-control-allow-origin", request.cross_origin),
@@ -366,7 +370,7 @@ class Application:
         if not isinstance(reply, StreamedReply):
             await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
             return
-        gone = asyncio.ensure_future(request.until_gone())
+        gone = request.gone = asyncio.ensure_future(request.until_gone())
         try:
             if request.method != "HEAD":
                 async for chunk in reply.chunks:
@@ -382,6 +386,10 @@ class Application:
             await reply.chunks.aclose()
 
     # Life
+
+    def wind_down(self) -> None:
+        """End what would go on for ever: nothing new is accepted, and what is under way is waited for."""
+        self.events.end()
 
     def start(self) -> None:
         """Belong to the running event loop: deadlines are watched from now on."""

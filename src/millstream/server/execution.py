@@ -16,7 +16,6 @@ from typing import Any, Protocol, TypeVar
 
 from millstream.errors import NotSupported
 from millstream.operations import OWNER, Operation, Principal
-from millstream.operations.codec import encode_answer
 from millstream.stores.sql.webhooks.deliveries import Outbox
 
 R = TypeVar("R")
@@ -39,6 +38,8 @@ class ServedStore(Protocol):
 
     def sweep(self) -> int: ...
 
+    def listen(self, on_change: Callable[[], None]) -> Callable[[], None]: ...
+
     def close(self) -> None: ...
 
 
@@ -59,6 +60,10 @@ class NoStore:
     def sweep(self) -> int:
         """Nothing beats here."""
         return 0
+
+    def listen(self, on_change: Callable[[], None]) -> Callable[[], None]:
+        """Nothing changes."""
+        return lambda: None
 
     def close(self) -> None:
         """Nothing was opened."""
@@ -85,10 +90,6 @@ class Execution:
         self.store.submit(operation, principal, partial(self._on_done, future))
         return future
 
-    async def read(self, operation: Operation[Any], principal: Principal) -> bytes:
-        """The answer of a read, printed."""
-        return await self.in_thread(self._read, operation, principal)
-
     async def answer(self, operation: Operation[Any], principal: Principal) -> Any:
         """The answer of any operation, as it is."""
         if operation.endpoint.writes:
@@ -103,9 +104,6 @@ class Execution:
     def close(self) -> None:
         """End the threads; what they are at is finished."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-
-    def _read(self, operation: Operation[Any], principal: Principal) -> bytes:
-        return encode_answer(self.store.execute(operation, principal))
 
     # In the writer's thread, once for each operation of a commit.
     def _on_done(self, future: asyncio.Future[Any], answer: Any, error: BaseException | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -60,8 +61,8 @@ class Request:
     """One request on its way. ``fields`` are those of the path, decoded once."""
 
     __slots__ = (
-        "_body_read", "app", "cross_origin", "fields", "headers", "id", "method", "path", "principal", "receive",
-        "scope", "slot",
+        "_body_read", "app", "cross_origin", "fields", "gone", "headers", "id", "method", "path", "principal",
+        "receive", "scope", "slot", "started",
     )
 
     def __init__(
@@ -78,6 +79,9 @@ class Request:
         self.fields: dict[str, str] = {}
         self.cross_origin: bytes | None = None
         self.slot = 0
+        self.started = perf_counter()
+        # While an answer is streamed: done when the client has gone away.
+        self.gone: asyncio.Future[None] | None = None
         self._body_read = False
 
     @property
@@ -104,6 +108,13 @@ class Request:
             return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         except ValueError:
             raise BadRequest(f"the query is not UTF-8, or holds more than {MAX_FIELDS} fields") from None
+
+    def lists(self) -> dict[str, list[str]]:
+        """The fields of the query, each with all of its values."""
+        made: dict[str, list[str]] = {}
+        for name, text in self.query:
+            made.setdefault(name, []).append(text)
+        return made
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises TooLarge beyond ``limit`` bytes, BadRequest when the client went away, TooSlow."""

@@ -30,8 +30,8 @@ class Route:
 
     ``api`` paths begin after ``/api`` and ``/ajax-api``. A ``page`` may be opened by a link on any other page.
     ``any_host`` answers whatever the Host header says (probes name addresses). ``query`` names what may stand in the
-    query, for the reference; ``subject`` adds to the fields what
-    ``needs`` names and the request does not spell out.
+    query, for the reference, ``lists`` what of it may come several times: the field holds all, with commas between;
+    ``subject`` adds to the fields what ``needs`` names and the request does not spell out.
     """
 
     methods: tuple[str, ...]
@@ -43,6 +43,7 @@ class Route:
     page: bool = False
     any_host: bool = False
     query: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     subject: Callable[[Fields], None] | None = None
 
     def __post_init__(self) -> None:
@@ -149,6 +150,8 @@ ROUTES: tuple[Route, ...] = (
             "endpoints:ask_endpoint") for call, methods in _CALLS),
     *(Route(methods, f"/model/{{name}}/{{version}}/{call}", Needs(Permission.READ, Resource.REGISTERED_MODEL, "name"),
             "endpoints:ask_version") for call, methods in _CALLS),
+    Route(_GET, "/v1/events", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True),
+          "events:stream", api=True, query=("since", "experiment_ids", "columns"), lists=("experiment_ids", "columns")),
     # Pages to look at.
     Route(_GET, "/", _SIGNED_IN, "pages:experiments", page=True, query=("page",)),
     Route(_GET, "/experiments/{experiment_id}", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_id"),
@@ -194,7 +197,9 @@ def named_fields(route: Route, fields: Fields, query: list[tuple[str, str]]) -> 
     """The fields of path and query of a route, those of the path first. Raises BadRequest for a field named twice."""
     named: Fields = {}
     for name, text in query:
-        if name in named or name in fields:
+        if name in route.lists and name in named:
+            text = f"{named[name]},{text}"
+        elif name in named or name in fields:
             raise BadRequest(f"the request names '{name}' twice")
         named[name] = text
     named.update(fields)

@@ -62,6 +62,13 @@ class Server(uvicorn.Server):
         gc.freeze()
         self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; an application that has answers without an end is told to end them first."""
+        wind_down = getattr(self.config.app, "wind_down", None)
+        if wind_down is not None:
+            wind_down()
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""
         if counter % 50 == 0:
