@@ -97,7 +97,8 @@ def test_mlflows_command_takes_the_same_words_and_gives_the_same_answer(
     assert ours["predictions"] == pytest.approx(theirs["predictions"], abs=1e-9)
 
 
-def test_the_process_that_predicts_ends_with_the_one_that_was_killed(place: Path, regression: Path) -> None:
+@pytest.mark.parametrize("killed", ["the command", "the model's process"])
+def test_a_process_that_is_killed_takes_the_other_along(killed: str, place: Path) -> None:
     def wait(model_input):  # type: ignore[no-untyped-def]
         import os
         import pathlib
@@ -107,7 +108,7 @@ def test_the_process_that_predicts_ends_with_the_one_that_was_killed(place: Path
         pathlib.Path("begun").write_text("")
         threading.Event().wait(120)
 
-    work = place / "work"
+    work = place / killed
     work.mkdir()
     (work / "rows.csv").write_text("x\n1\n")
     millstream.pyfunc.save_model(work / "model", python_model=wait, pip_requirements=["pandas", "cloudpickle"],
@@ -119,8 +120,8 @@ def test_the_process_that_predicts_ends_with_the_one_that_was_killed(place: Path
     try:
         wait_until((work / "begun").exists, 120, "the model's process")
         other = int((work / "process").read_text())
-        process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        os.kill(process.pid if killed == "the command" else other, signal.SIGKILL)
+        assert process.wait(60) == (-signal.SIGKILL if killed == "the command" else 1)
         wait_until(lambda: not psutil.pid_exists(other) or psutil.Process(other).status() == "zombie", 30,
                    "the end of the model's process")
     finally:

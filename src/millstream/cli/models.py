@@ -29,7 +29,7 @@ def _with_manager(default: str) -> Callable[[F], F]:
 
 @click.group()
 def models() -> None:
-    """Look at models, and look after their requirements and their trust."""
+    """Look at models, predict with them, serve them; look after their requirements and their trust."""
 
 
 @models.command()

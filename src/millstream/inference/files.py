@@ -95,6 +95,7 @@ def predict_files(
     asked = Job(
         folder="", inputs=tuple(None if one.path is None else str(one.path.absolute()) for one in found), kind=kind,
         output=None if output is None else str(output), output_kind=writing.output_kind(output_type, output),
+        unfinished=None if output is None else str(writing.beside(output)),
         keep=tuple(keep), params=None if params is None else dict(params), rows=chunk_rows,
     )
     local = isolated.is_local(env_manager, pip_requirements_override, extra_envs)
@@ -134,6 +135,8 @@ def _elsewhere(asked: Job, built: Built, variables: Mapping[str, str]) -> Done:
         finally:
             os.close(ours)
             os.close(theirs)
+            if asked.unfinished is not None:  # of a process that was killed
+                Path(asked.unfinished).unlink(missing_ok=True)
         answer: dict[str, Any] = {}
         with contextlib.suppress(OSError, ValueError):
             answer = msgspec.json.decode(told.read_bytes())

@@ -27,6 +27,7 @@ from millstream.inference.faults import first_misfit
 from millstream.inference.sources import Source
 from millstream.inference.tables import Wanted, tables
 from millstream.models import payloads, trust
+from millstream.models.schema import ColSpec, DataType
 
 if TYPE_CHECKING:
     from millstream.flavors.pyfunc.model import PyFuncModel
@@ -39,13 +40,15 @@ _SECONDS_BETWEEN = 0.2
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done: ``inputs`` are paths (None: standard input) of files of one ``kind``.
 
-    ``rows`` are those of a chunk: None bounds them by their columns, 0 reads each file at once.
+    ``output`` (None: standard output) is written as ``unfinished`` until it is whole. ``rows`` are those of a chunk:
+    None bounds them by their columns, 0 reads each file at once.
     """
 
     folder: str
     inputs: tuple[str | None, ...]
     kind: str
     output: str | None
+    unfinished: str | None
     output_kind: str
     keep: tuple[str, ...] = ()
     params: dict[str, Any] | None = None
@@ -87,11 +90,12 @@ def run(job: Job) -> Done:
 
     began = time.monotonic()
     model = load_model(job.folder, suppress_warnings=True)
-    with writing.target(Path(job.output) if job.output else None) as stream, _Progress() as progress:
+    places = [Path(name) if name else None for name in (job.output, job.unfinished)]
+    with writing.target(*places) as stream, _Progress() as progress:
         out = writing.writer(job.output_kind, stream)
         try:
             for chunk, alone in _with_others(_chunks(job, model)):
-                _put(out, job, chunk, _predicted(model, chunk), alone)
+                _put(out, job, chunk, model, alone)
                 progress.add(chunk.rows or 0)
             out.close()
         except BaseException:
@@ -170,8 +174,9 @@ def _predicted(model: PyFuncModel, chunk: _Chunk) -> Any:
                              hint=hint) from error
 
 
-def _put(out: writing.Writer, job: Job, chunk: _Chunk, predicted: Any, alone: bool) -> None:
-    kept = _kept(job, chunk)
+def _put(out: writing.Writer, job: Job, chunk: _Chunk, model: PyFuncModel, alone: bool) -> None:
+    predicted = _predicted(model, chunk)
+    kept = _kept(job, chunk, Wanted(model.metadata.get_input_schema()).specs)
     if kept is None and alone and job.output_kind == "json":
         out.write_value(predicted)
         return
@@ -188,7 +193,7 @@ def _put(out: writing.Writer, job: Job, chunk: _Chunk, predicted: Any, alone: bo
                              hint="--chunk-rows 0 (chunk_rows=0) gives it the whole file at once")
 
 
-def _kept(job: Job, chunk: _Chunk) -> Any:
+def _kept(job: Job, chunk: _Chunk, specs: dict[Any, ColSpec]) -> Any:
     if not job.keep:
         return None
     if chunk.rows is None:
@@ -198,7 +203,10 @@ def _kept(job: Job, chunk: _Chunk) -> Any:
         if name not in chunk.data.columns:
             raise BadRequest(f"{chunk.source.name} has no column {name!r} to keep",
                              hint=f"it has {', '.join(map(str, list(chunk.data.columns)[:20]))}")
-    return chunk.data[list(job.keep)]
+    kept = chunk.data[list(job.keep)]
+    real = {name: "float64" for name in job.keep if (spec := specs.get(name)) is not None
+            and spec.type in (DataType.float, DataType.double) and kept[name].dtype.kind in "iu"}
+    return kept.astype(real)  # whole numbers in this chunk, which others need not have
 
 
 class _Progress:

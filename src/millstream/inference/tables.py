@@ -29,6 +29,9 @@ __all__ = ["Wanted", "tables"]
 ROWS = 50_000
 CELLS = 2_000_000
 _NUMBERS = (DataType.boolean, DataType.integer, DataType.long, DataType.float, DataType.double)
+# What pandas takes for missing in CSV (https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html).
+_MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+            "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 _BLOCK = 4 * 1024 * 1024
 
 
@@ -72,6 +75,8 @@ def _csv(source: Source, wanted: Wanted) -> Iterator[pandas.DataFrame]:
     texts = {name: str for name, spec in specs.items() if spec.type not in _NUMBERS}
     texts |= {name: str for name in wanted.keep if name not in specs}
     options: dict[str, Any] = {"dtype": texts, "encoding": "utf-8", "low_memory": False}
+    if specs:  # a column that is only kept is text, also where it is "NA"
+        options |= {"keep_default_na": False, "na_values": dict.fromkeys(specs, _MISSING)}
     if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):  # later ones read every number exactly
         options["float_precision"] = "round_trip"
     with source.open() as stream:

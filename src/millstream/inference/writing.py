@@ -20,7 +20,7 @@ from millstream.inference.sources import KINDS
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Writer", "check_target", "output_kind", "target", "writer"]
+__all__ = ["Writer", "beside", "check_target", "output_kind", "target", "writer"]
 
 _encode = msgspec.json.Encoder().encode
 _WHOLE = "predict the file at once with --chunk-rows 0 (chunk_rows=0)"
@@ -44,17 +44,21 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise NotFound(f"there is no folder {path.parent}", hint="make it first")
 
 
+def beside(path: Path) -> Path:
+    """A name beside ``path`` for what is not yet whole."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
 @contextlib.contextmanager
-def target(path: Path | None) -> Iterator[BinaryIO]:
-    """Where predictions go: standard output, or a file beside ``path`` that takes its name when all went well.
+def target(path: Path | None, unfinished: Path | None = None) -> Iterator[BinaryIO]:
+    """Where predictions go: standard output, or the file ``unfinished`` that becomes ``path`` when all went well.
 
     The file is on the disk then. Whatever ends the writing before leaves neither of both.
     """
-    if path is None:
+    if path is None or unfinished is None:
         with _standard_output() as stream:
             yield stream
         return
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(unfinished, "xb") as stream:
             yield stream
