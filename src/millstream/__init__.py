@@ -59,6 +59,7 @@ _WHERE = {name: f"millstream.{module}" for module, names in _NAMES.items() for n
 _MODULES = frozenset({
     "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "models", "settings",
     "tracking", "tuning", "webhooks",
+    "monitoring",
     # The doors to the flavors
     "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pyspark", "pytorch", "sklearn", "spark",
     "statsmodels", "tensorflow", "xgboost",

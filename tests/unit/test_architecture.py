@@ -55,9 +55,10 @@ STRANGERS = [
     ("server", "flavors"), ("server", "autolog"), ("server", "evaluation"), ("server", "tuning"),
 ]
 # Where users find the functions of a library: each names what lives in flavors/ and autolog/, and no room imports it.
+# So does the door to monitoring, which lives in models/ and serving/.
 DOORS = {
-    "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pyspark", "pytorch", "sklearn", "spark",
-    "statsmodels", "tensorflow", "xgboost",
+    "catboost", "keras", "lightgbm", "monitoring", "onnx", "prophet", "pyfunc", "pyspark", "pytorch", "sklearn",
+    "spark", "statsmodels", "tensorflow", "xgboost",
 }
 # Names that users of MLflow import from places where it has them; they only point to where things live.
 FACADES = {"__init__", "__main__", "_aliases", "config", "environment_variables", "exceptions", "entities"}

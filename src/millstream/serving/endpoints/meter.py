@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from millstream.entities.latency import bucket_of, quantiles
@@ -65,9 +65,13 @@ class Window:
 
 
 class Meter:
-    """Counts answers by endpoint and version; a version without name is one that was not found."""
+    """Counts answers by endpoint and version; a version without name is one that was not found.
 
-    def __init__(self) -> None:
+    ``further`` are figures of others that ``/metrics`` tells as well.
+    """
+
+    def __init__(self, further: Sequence[Callable[[], Iterator[Any]]] = ()) -> None:
+        self._further = further
         self._counts: dict[tuple[str, str], _Counts] = {}
         self._shadows: dict[tuple[str, str, str], int] = {}
         self._retries: dict[str, int] = {}
@@ -115,6 +119,8 @@ class Meter:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         registry.register(_Figures(lambda: self.families(replicas, active)))
+        for families in self._further:
+            registry.register(_Figures(families))
         return exposition.generate_latest(registry), exposition.CONTENT_TYPE_LATEST.encode()
 
     def families(self, replicas: Collection[tuple[str, str, str, int]], active: int) -> Iterator[Any]:

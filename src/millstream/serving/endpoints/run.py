@@ -16,6 +16,7 @@ from millstream.errors import InvalidValue
 from millstream.serving.endpoints.meter import Meter
 from millstream.serving.endpoints.router import Router
 from millstream.serving.endpoints.supervisor import Supervisor
+from millstream.serving.monitoring.monitor import Monitoring
 from millstream.serving.monitoring.recorder import Recorder
 from millstream.stores.contract import Store
 from millstream.tracking import stores
@@ -91,19 +92,23 @@ def serve_endpoints(config: HostConfig, *, on_ready: Callable[[str], None] | Non
     if config.while_stdin:
         threading.Thread(target=_end_with_stdin, name="millstream-stdin", daemon=True).start()
     store = stores.store(stores.get_registry_uri())
-    recorder = Recorder(store)
+    recorder, monitoring = Recorder(store), Monitoring(store)
     with listen(config.host, config.port) as listening:
         own = config.address or address(config.host, listening)
-        router = made(store, config, own, recorder)
+        router = made(store, config, own, recorder, monitoring)
+        monitoring.start()
         try:
             _Host(router, lambda: announce(own)).run_on(listening)
         finally:
             recorder.close()
+            monitoring.close()
 
 
-def made(store: Store, config: HostConfig, own: str, recorder: Recorder | None = None) -> Router:
+def made(
+    store: Store, config: HostConfig, own: str, recorder: Recorder | None = None, monitoring: Monitoring | None = None
+) -> Router:
     """The router of a host that is known as ``own``, with a supervisor from the start of its loop."""
-    meter = Meter()
+    meter = Meter([one.families for one in (recorder, monitoring) if one is not None])
     gate = Gate(config.host, (*config.allowed_hosts, urlsplit(own).hostname or ""))
 
     def supervisor() -> Supervisor:

@@ -7,6 +7,7 @@ from millstream.tracking.client.artifacts import ArtifactCalls
 from millstream.tracking.client.endpoints import EndpointCalls
 from millstream.tracking.client.experiments import ExperimentCalls
 from millstream.tracking.client.logged_models import LoggedModelCalls
+from millstream.tracking.client.monitoring import MonitoringCalls
 from millstream.tracking.client.runs import RunCalls
 from millstream.tracking.client.webhooks import WebhookCalls
 
@@ -14,7 +15,8 @@ __all__ = ["MlflowClient"]
 
 
 class MlflowClient(
-    ExperimentCalls, RunCalls, ArtifactCalls, LoggedModelCalls, ApprovalCalls, WebhookCalls, EndpointCalls
+    ExperimentCalls, RunCalls, ArtifactCalls, LoggedModelCalls, ApprovalCalls, WebhookCalls, EndpointCalls,
+    MonitoringCalls,
 ):
     """All that can be asked of a tracking store, under the names that MLflow's users know.
 
