@@ -163,16 +163,20 @@ def test_the_wheel_is_the_running_package(tmp_path: Path) -> None:
     assert [line.partition(",")[0] for line in record.splitlines()] == names
 
 
-def test_the_steps_make_a_server_that_answers(model: Path, tmp_path: Path) -> None:
-    folder = write_context(tmp_path / "image", str(model))
-    shutil.rmtree(tmp_path / "shelf")
+@pytest.mark.parametrize("mounted", [False, True], ids=["model inside", "model mounted"])
+def test_the_steps_make_a_server_that_answers(mounted: bool, model: Path, tmp_path: Path) -> None:
+    folder = write_context(tmp_path / "image", None if mounted else str(model))
     image = follow(folder, tmp_path / "root")
     assert [step.partition(" ")[0] for step in image.left_out] == ["useradd"]
     shutil.rmtree(folder)  # nothing of it is needed any more
-    shutil.rmtree(model)
+    if mounted:
+        shutil.move(model, tmp_path / "root" / "opt" / "ml" / "model")
+    else:
+        shutil.rmtree(model)
+        shutil.rmtree(tmp_path / "shelf")
     port = free_port()
     entry = [str(port) if word == "8080" else "127.0.0.1" if word == "0.0.0.0" else word for word in image.entry]
-    variables = image.environment() | {"MLFLOW_MODELS_WORKERS": "2"}
+    variables = image.environment() | {"MLFLOW_MODELS_WORKERS": "2", "HOME": str(tmp_path / "root" / "home" / "model")}
     process = Process(entry, tmp_path / "server.log", variables, tmp_path)
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/ping"), 90, "the image's server", process)

@@ -18,6 +18,7 @@ import millstream.pyfunc
 from millstream import models
 from millstream.cli import main
 from millstream.errors import AlreadyExists, BadRequest, FunctionFailed, InvalidValue, NotFound, SchemaMismatch
+from millstream.inference import job
 from millstream.inference.files import predict_files
 from millstream.inference.job import Done
 from millstream.models import ModelSignature
@@ -171,6 +172,21 @@ class TestOutput:
         printed = capsys.readouterr()
         assert json.loads(printed.out) == {"predictions": DOUBLES}
         assert "said by the model" in printed.err
+
+    def test_a_terminal_is_told_how_far_it_is_and_nothing_else_is(
+        self, double: str, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(job, "_SECONDS_BETWEEN", 0.0)
+        local(double, table, tmp_path / "out.json", chunk_rows=4)
+        assert "rows" not in capsys.readouterr().err
+        screen, device = os.openpty()
+        with open(device, "w") as terminal, open(screen, "rb", buffering=0) as shown:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            local(double, table, tmp_path / "out.json", chunk_rows=4)
+            text = shown.read(4096).decode()
+        assert [count for count in ("4 rows, ", "8 rows, ", "10 rows, ") if count not in text] == []
+        assert text.endswith("\r\x1b[K")
 
     def test_an_output_that_is_there_is_kept_unless_it_may_be_overwritten(
         self, double: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
