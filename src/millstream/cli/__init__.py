@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "gc": Command("millstream.cli.garbage:gc", "Remove what lies in the trash for good."),
     "import": Command("millstream.cli.imports:import_", "Bring in what another system has stored."),
     "models": Command("millstream.cli.models:models", "Look at models, their requirements and their trust."),
+    "monitor": Command("millstream.cli.monitor:monitor", "Watch endpoints: requests, drift, alerts."),
     "registry": Command("millstream.cli.registry:registry", "Find, promote and roll back registered models."),
     "runs": Command("millstream.cli.runs:runs", "List, show, compare, create, move, delete and restore runs."),
     "server": Command("millstream.cli.server:server", "Run the tracking server."),
