@@ -75,13 +75,15 @@ export function withQuery(path: string, fields: Record<string, unknown>): string
 }
 
 /** Asks for a path; a `body` is sent as JSON. The answer is a good one: others raise RequestError. */
-export async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+export async function ask(
+  method: string, path: string, body?: unknown, signal?: AbortSignal, headers: Record<string, string> = {},
+): Promise<Response> {
   const began = performance.now();
   let response: Response;
   try {
     response = await fetch(address(path), {
       method,
-      headers: body === undefined ? {} : { "content-type": "application/json" },
+      headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
       body: body === undefined ? null : JSON.stringify(body),
       signal: signal ?? null,
     });

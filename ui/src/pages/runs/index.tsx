@@ -1,5 +1,1 @@
-import { Page } from "@/frame/Page";
-
-export default function Runs({ id }: { id: string }) {
-  return <Page title={id}>…</Page>;
-}
+export { default } from "@/pages/runs/Runs";

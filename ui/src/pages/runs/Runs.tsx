@@ -1,0 +1,184 @@
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { call } from "@/api/client";
+import { useEvents } from "@/api/events";
+import { fetched, useOperation } from "@/api/queries";
+import { GetExperiment, ListColumns, QueryRuns } from "@/api/schema";
+import { counted } from "@/base/format";
+import { useKeys } from "@/base/keys";
+import { useUrlState } from "@/base/url";
+import { styleOf } from "@/charts/colours";
+import { Page } from "@/frame/Page";
+import { path, useGo } from "@/frame/router";
+import { RunActions } from "@/pages/runs/actions";
+import { ChartsPane } from "@/pages/runs/ChartsPane";
+import { ColumnPicker } from "@/pages/runs/ColumnPicker";
+import { columnsOf, defaultColumns, digitsIn, NAME, type Doing, type Facts } from "@/pages/runs/columns";
+import { useKept } from "@/pages/runs/kept";
+import { Peek } from "@/pages/runs/Peek";
+import { useRunRows, type RunRow, type RunsRequest } from "@/pages/runs/rows";
+import { kindOf, orderOf, STATE } from "@/pages/runs/state";
+import { Toolbar } from "@/pages/runs/Toolbar";
+import { NewRuns } from "@/pages/runs/Views";
+import { FilterBox } from "@/parts/FilterBox";
+import { RUN_WORDS, withCondition, type KeyKind } from "@/parts/filter";
+import { Boundary, Empty, ErrorCard } from "@/parts/States";
+import { Table, type TableHandle } from "@/parts/Table";
+import "@/pages/runs/runs.css";
+
+const DRAWN = 10;
+const MOST_IN_ADDRESS = 20;
+const SETTLED_MS = 800;
+
+export default function Runs({ id }: { id: string }) {
+  const [state, set, { pending }] = useUrlState(STATE);
+  const [kept, keep] = useKept(id);
+  const go = useGo();
+  const table = useRef<TableHandle>(null);
+  const [selected, setSelected] = useState<ReadonlySet<string>>(() => new Set(state.sel));
+  const [expanded, setExpanded] = useState<ReadonlySet<string> | "all">(new Set());
+  const [picking, setPicking] = useState(false);
+  const [peeked, setPeeked] = useState<string | null>(null);
+  const [coming, setComing] = useState(0);
+  const experiment = useOperation(GetExperiment, { experiment_id: id });
+  const keys = useOperation(ListColumns, { experiment_ids: [id], limit: 2000 }, { staleTime: 30_000 });
+  const known = useMemo(() => new Map((keys.data?.columns ?? []).map((column) => [`${kindOf(column.kind)}.${column.key}`, column])), [keys.data]);
+  const grouped = state.group;
+
+  const chosen = state.cols.length > 0 ? state.cols : kept.cols;
+  const ids = useMemo(() => {
+    const base = chosen.length > 0 ? chosen : defaultColumns(keys.data?.columns ?? [], state.varying);
+    const shown = state.varying ? base.filter((column) => known.get(column)?.varies ?? true) : base;
+    return grouped.length > 0
+      ? [...grouped, ...shown.filter((column) => column.startsWith("metrics.")).slice(0, 20).flatMap((column) => [`mean(${column})`, `min(${column})`, `max(${column})`])]
+      : shown.filter((column) => column !== NAME);
+  }, [chosen, keys.data, state.varying, known, grouped]);
+  const asked = useMemo(() => (grouped.length > 0 ? ids : [NAME, ...ids]), [ids, grouped]);
+
+  const filter = useDeferredValue(state.q);
+  const request = useMemo((): RunsRequest => ({
+    experiment_ids: [id], ...(filter ? { filter } : {}), order_by: orderOf(state.sort), view_type: state.stage === "deleted" ? "DELETED_ONLY" : "ACTIVE_ONLY",
+    ...(grouped.length > 0 ? { group_by: [...grouped], order_by: grouped.some((column) => state.sort.endsWith(column)) ? orderOf(state.sort) : [] } : {}),
+    ...(state.tree && grouped.length === 0 ? { tree: true, expanded: expanded === "all" ? ["*"] : [...expanded] } : {}),
+  }), [id, filter, state.sort, state.stage, state.tree, grouped, expanded]);
+  const rows = useRunRows(request, asked, !pending && (keys.data !== undefined || keys.error !== null));
+  const { rowAt, version, patch, renew, loaded } = rows;
+  const total = rows.total ?? 0;
+
+  const select = useCallback((next: ReadonlySet<string>) => {
+    setSelected(next);
+    set({ sel: next.size <= MOST_IN_ADDRESS ? [...next] : [] });
+  }, [set]);
+  const drawn = useMemo(() => {
+    if (selected.size > 0) return [...selected];
+    return Array.from({ length: Math.min(DRAWN, total) }, (_, at) => rowAt(at)).flatMap((row) => (row && !row.count ? [row.id] : []));
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `version` stands for the rows
+  }, [selected, version, total]);
+  const drawnKey = drawn.join();
+  const colours = useMemo(() => new Map(state.view === "table" ? [] : drawnKey.split(",").map((run, at) => [run, styleOf(at).colour])), [drawnKey, state.view]);
+
+  const recount = useRef(0);
+  useEvents(pending ? null : { experimentIds: [id], columns: asked.slice(0, 24) }, (changes) => {
+    if (changes.reset) renew();
+    if (changes.cells) patch(changes.cells.ids, changes.cells.cols);
+    const there = new Set(loaded());
+    const runs = (changes.changes ?? []).filter((change) => change.kind === "run");
+    if (runs.length === 0 || runs.every((run) => there.has(run.id))) return;
+    clearTimeout(recount.current);
+    recount.current = window.setTimeout(() => {
+      void call(QueryRuns, { ...request, columns: [], offset: 0, limit: 1 }).then((now) => setComing(now.total - total), () => undefined);
+    }, SETTLED_MS);
+  });
+  useEffect(() => () => clearTimeout(recount.current), []);
+  const showNew = () => {
+    setComing(0);
+    renew();
+    void keys.refetch();
+  };
+
+  const setColumns = (cols: readonly string[]) => {
+    keep({ cols });
+    set({ cols });
+  };
+  const doing: Doing = {
+    sort: (sort) => set({ sort }, { push: true }),
+    filter: (condition) => set({ q: withCondition(state.q, condition) }, { push: true }),
+    hide: (column) => setColumns(ids.filter((other) => other !== column)),
+    replace: (column, by) => setColumns([...new Set(ids.map((other) => (other === column ? by : other)))]),
+    heat: (column) => keep({ heat: toggled(kept.heat, column) }),
+    pin: (column) => keep({ pinned: toggled(kept.pinned, column) }),
+    group: (column) => set({ group: toggled(state.group, column) }, { push: true }),
+    expand: (run) => setExpanded((before) => new Set(before === "all" ? [run] : toggled([...before], run))),
+  };
+  const facts: Facts = {
+    known, sort: state.sort, widths: kept.widths, heat: new Set(kept.heat), pinned: new Set(grouped.length > 0 ? [] : kept.pinned), expanded, tree: state.tree, grouped, colours,
+    digits: digitsIn(rowAt, total),
+  };
+  const narrow = state.view === "split" || state.view === "charts";
+  const columns = columnsOf(state.view === "charts" ? [] : state.view === "split" ? ids.slice(0, 6) : ids, facts, doing);
+  const open = (row: RunRow, event: { ctrlKey: boolean; metaKey: boolean }) => {
+    if (row.count) set({ q: withCondition(state.q, row.filter), group: [] }, { push: true });
+    else go(path`/run/${row.id}`, event);
+  };
+  useKeys([
+    { keys: "v", what: "Table, charts or both", group: "Runs", run: () => set({ view: next(state.view) }, { push: true }) },
+    { keys: ".", what: "Show new runs", group: "Runs", run: showNew },
+    { keys: "Escape", what: "Close or clear", group: "Table", run: () => (peeked ? setPeeked(null) : select(new Set())) },
+  ]);
+  const keysOf = useCallback(async (kind: KeyKind, begun: string) => {
+    const found = await fetched(ListColumns, { experiment_ids: [id], kinds: [kind], match: begun.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), limit: 20 });
+    return (found.columns ?? []).map((column) => column.key);
+  }, [id]);
+
+  const name = experiment.data?.experiment.name ?? id;
+  const counts = rows.total === undefined ? undefined : grouped.length > 0 ? `${counted(total, "group")} of ${counted(rows.matched ?? 0, "run")}` : counted(rows.matched ?? total, "run");
+  const list = (
+    <Table
+      ref={table} label={grouped.length > 0 ? "Groups of runs" : "Runs"} main columns={columns} count={total} rowAt={rowAt} keyOf={(row) => row.id} onRange={rows.onRange}
+      onOpen={open} onPeek={(row) => !row.count && setPeeked(peeked === row.id ? null : row.id)} onActive={(row) => peeked && row && !row.count && setPeeked(row.id)}
+      selected={grouped.length > 0 ? undefined : selected} onSelect={grouped.length > 0 ? undefined : select}
+      onResize={(column, width) => keep({ widths: width > 0 ? { ...kept.widths, [column]: width } : Object.fromEntries(Object.entries(kept.widths).filter(([other]) => other !== column)) })}
+      empty={rows.total === 0 && (state.q ? <Empty title="No run fits the filter." /> : state.stage === "deleted" ? <Empty title="No run of this experiment is in the trash." />
+        : <Empty title="This experiment has no runs yet. Log the first one:" code={`import millstream as mlflow\n\nmlflow.set_experiment("${name}")\nwith mlflow.start_run():\n    mlflow.log_param("lr", 0.01)\n    mlflow.log_metric("loss", 0.1)`} />)}
+    />
+  );
+  const problem = state.q && rows.error ? rows.error.message : null;
+  return (
+    <Page
+      title={name} way={[["/", "Experiments"]]} count={counts}
+      middle={<><FilterBox
+        label="Filter runs" value={state.q} vocabulary={RUN_WORDS} keysOf={keysOf} problem={problem} placeholder="metrics.loss < 0.1 and params.lr = '0.01'"
+        onChange={(q, done) => set({ q }, { push: done })}
+      /><NewRuns count={coming} onShow={showNew} /></>}
+      actions={<Toolbar id={id} experiment={experiment.data?.experiment} state={state} set={set} columns={asked} order={request.order_by} onColumns={() => setPicking(true)} expanded={expanded} onExpand={setExpanded} known={known} />}
+    >
+      {rows.error && !state.q ? <ErrorCard what="The runs could not be loaded" error={rows.error} onRetry={renew} /> : (
+        <div className={narrow ? `runs ${state.view}` : "runs"}>
+          <div className="runs-list">{list}</div>
+          {narrow && <Boundary what="The charts could not be shown"><ChartsPane ids={drawn} chosen={selected.size > 0} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={keys.data?.columns ?? []} state={state} set={set} /></Boundary>}
+        </div>
+      )}
+      {selected.size > 0 && <RunActions ids={[...selected]} deleted={state.stage === "deleted"} onClear={() => select(new Set())} onDone={renew} />}
+      {picking && <ColumnPicker experimentIds={[id]} shown={ids} onChange={setColumns} onReset={() => setColumns([])} onClose={() => setPicking(false)} />}
+      {peeked && <Peek id={peeked} onClose={() => {
+        setPeeked(null);
+        table.current?.focus();
+      }} />}
+    </Page>
+  );
+}
+
+function toggled(list: readonly string[], item: string): string[] {
+  return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
+}
+
+function next(view: "table" | "charts" | "split"): "table" | "charts" | "split" {
+  return view === "table" ? "charts" : view === "charts" ? "split" : "table";
+}
+
+function nameIn(rowAt: (index: number) => RunRow | undefined, total: number, id: string): string {
+  for (let at = 0; at < Math.min(total, 2000); at += 1) {
+    const row = rowAt(at);
+    if (row?.id === id) return String(row.value(NAME) ?? id);
+  }
+  return id.slice(0, 8);
+}

@@ -1,0 +1,67 @@
+import { useRef, useState } from "react";
+import { useLocation } from "wouter";
+import { call } from "@/api/client";
+import { refresh, useOperation } from "@/api/queries";
+import { DeleteView, ListViews, SaveView, SetArrangement, type View } from "@/api/schema";
+import { path } from "@/frame/router";
+import { Button } from "@/parts/Button";
+import { Checkbox, FormDialog, TextField } from "@/parts/Dialog";
+import { Menu, type MenuItem } from "@/parts/Menu";
+import { toast, toastError } from "@/parts/Toast";
+
+const PAGE = "runs";
+
+/** The saved views of an experiment's runs: open, save, share, delete, and which one opens by itself. */
+export function Views({ experimentId }: { experimentId: string }) {
+  const views = useOperation(ListViews, { experiment_id: experimentId });
+  const [, navigate] = useLocation();
+  const [open, setOpen] = useState(false);
+  const [saving, setSaving] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const named = (views.data?.views ?? []).filter((view) => view.name && view.page === PAGE);
+  const standard = views.data?.default_view_id ?? "";
+  const show = (view: View) => navigate(`${path`/exp/${experimentId}`}?${view.state}`);
+  const remove = (view: View) => call(DeleteView, { experiment_ids: [experimentId], view_id: view.view_id }).then(() => {
+    void refresh(ListViews);
+    toast(`Deleted the view ${view.name}`, { undo: () => save(experimentId, view.name, view.shared, view.state) });
+  }, toastError);
+  const state = location.search.slice(1);
+  const current = named.find((view) => view.state === state);
+  const items: MenuItem[] = [
+    ...named.map((view) => ({ label: view.shared ? `${view.name} (shared)` : view.name, checked: view === current, run: () => show(view) })),
+    { label: "Save this view…", icon: "save", section: named.length > 0 ? true : undefined, run: () => setSaving(true) },
+    ...(current ? [
+      { label: standard === current.view_id ? "No longer the default" : "Make it the default", icon: "pin" as const, run: () => void call(SetArrangement, { experiment_id: experimentId, default_view_id: standard === current.view_id ? "" : current.view_id }).then(() => refresh(ListViews), toastError) },
+      { label: `Delete ${current.name}`, icon: "trash" as const, tone: "bad" as const, run: () => void remove(current) },
+    ] : []),
+    { label: "As it was at first", icon: "restore", run: () => navigate(path`/exp/${experimentId}`) },
+  ];
+  return (
+    <>
+      <button ref={button} type="button" className="button" aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>{current?.name ?? "Views"}</button>
+      <Menu label="Views" items={items} anchor={button} open={open} onClose={() => setOpen(false)} align="end" />
+      {saving && <SaveDialog experimentId={experimentId} onClose={() => setSaving(false)} />}
+    </>
+  );
+}
+
+async function save(experimentId: string, name: string, shared: boolean, state: string): Promise<void> {
+  await call(SaveView, { experiment_ids: [experimentId], page: PAGE, state, name, shared });
+  await refresh(ListViews);
+}
+
+function SaveDialog({ experimentId, onClose }: { experimentId: string; onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [shared, setShared] = useState(false);
+  return (
+    <FormDialog title="Save this view" action="Save" disabled={!name.trim()} onClose={onClose} onSubmit={() => save(experimentId, name.trim(), shared, location.search.slice(1)).then(() => toast(`Saved the view ${name.trim()}`))}>
+      <TextField label="Name" value={name} onChange={setName} focus />
+      <Checkbox label="Others see it too" checked={shared} onChange={setShared} />
+    </FormDialog>
+  );
+}
+
+/** The button for a chip that says how many runs have come since the table was read. */
+export function NewRuns({ count, onShow }: { count: number; onShow: () => void }) {
+  return count > 0 ? <Button icon="arrowUp" keys="." tip="Show them" onClick={onShow}>{count} new</Button> : null;
+}
