@@ -56,7 +56,7 @@ def requests(target: Target) -> list[tuple[str, str, bytes | None]]:
         ("GET", "/graphql?query=x", None),
         ("GET", "/metrics", None),
         ("GET", "/", None),
-        ("GET", f"/runs/{target.run_id}", None),
+        ("GET", f"/plain/runs/{target.run_id}", None),
         ("GET", "/openapi.json", None),
         ("GET", "/docs", None),
         ("POST", "/health", b""),

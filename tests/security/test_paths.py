@@ -144,7 +144,7 @@ ATTACKS: dict[str, Attack] = {
     "folders of a model": lambda t, p: call(
         t.address, "GET", f"{API}/logged-models/{t.model_id}/artifacts/directories?artifact_directory_path={p}"
     ),
-    "page of a run": lambda t, p: call(t.address, "GET", f"/runs/{t.run_id}?path={p}"),
+    "page of a run": lambda t, p: call(t.address, "GET", f"/plain/runs/{t.run_id}?path={p}"),
 }
 
 # Where the path is a text in JSON and not part of an address.

@@ -103,7 +103,7 @@ class ChangePage(Answer, frozen=True):
     changes: list[Changed] = []
 
 
-@operation("POST", "/v1/experiments/overview", _FILTERED, answer=ExperimentOverview, writes=False)
+@operation("POST GET", "/v1/experiments/overview", _FILTERED, answer=ExperimentOverview, writes=False)
 class OverviewExperiments(Operation[ExperimentOverview], frozen=True):
     """Read experiments at a glance.
 

@@ -85,7 +85,7 @@ class Curves(Answer, frozen=True):
     x1: float | None = None
 
 
-@operation("POST", "/v1/runs/query", _SEARCH, answer=RunTable, writes=False)
+@operation("POST GET", "/v1/runs/query", _SEARCH, answer=RunTable, writes=False)
 class QueryRuns(Operation[RunTable], frozen=True):
     """Read a window of the table of all runs that a filter selects, with the columns that are asked for.
 
@@ -114,7 +114,7 @@ class QueryRuns(Operation[RunTable], frozen=True):
     run_ids: list[str] = []
 
 
-@operation("POST", "/v1/runs/columns", _SEARCH, answer=RunColumns, writes=False)
+@operation("POST GET", "/v1/runs/columns", _SEARCH, answer=RunColumns, writes=False)
 class ListColumns(Operation[RunColumns], frozen=True):
     """List the keys of metrics, parameters and tags that the runs of some experiments have.
 

@@ -59,6 +59,7 @@ from millstream.server.routes import (
     named_fields,
     without_tracking,
 )
+from millstream.server.shell import Bundle
 from millstream.server.sources import check_source
 from millstream.server.sweep import Sweeper
 from millstream.server.webhooks import Sender
@@ -156,6 +157,7 @@ class Application:
         self.artifacts = Artifacts(config, self.execution)
         self.deadlines = Deadlines()
         self.events = Events(self)
+        self.bundle: Bundle | None = None
         self._gate = Gate(config.host, config.allowed_hosts, config.allowed_origins)
         self._fixed: dict[str, dict[str, _Target]] = {}
         self._patterns: list[tuple[Pattern, dict[str, _Target]]] = []

@@ -62,6 +62,8 @@ class ServerConfig:
     access_log: bool = False
     debug: bool = False
     limits: Limits = field(default_factory=Limits)
+    # Where the web UI's bundle lies, if not in the package.
+    ui_folder: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -136,12 +137,19 @@ def _operation(kind: type[Operation[Any]], method: str, schemas: dict[str, Any])
     return made
 
 
+def _id_of(route: Route) -> str:
+    """The name of what answers; where it answers several paths, with what tells this one apart."""
+    if sum(other.handler == route.handler for other in ROUTES) == 1:
+        return route.name
+    return route.name + re.sub(r"\W+", "_", route.path).rstrip("_")
+
+
 def _route(route: Route, method: str) -> dict[str, Any]:
     fields = Pattern(route.path).fields
     text = {"type": "string"}
     suffix = "" if method == route.methods[0] else f"_{method.lower()}"
     made: dict[str, Any] = {
-        "operationId": route.name + suffix,
+        "operationId": _id_of(route) + suffix,
         "tags": [route.handler.partition(":")[0]],
         "summary": (inspect.getdoc(route.load()) or "").split("\n")[0],
         "x-permission": _permission(route.needs),

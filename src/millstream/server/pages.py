@@ -55,14 +55,14 @@ async def experiments(request: Request) -> Reply:
         ))
         count = f"{len(runs.runs)}+" if runs.next_page_token else len(runs.runs)
         rows.append([
-            _link(request, f"/experiments/{experiment.experiment_id}", experiment.name), _number(count),
+            _link(request, f"/plain/experiments/{experiment.experiment_id}", experiment.name), _number(count),
             _time(experiment.creation_time), _time(experiment.last_update_time), _tags(experiment.tags),
         ])
     return page(
         "Experiments",
         tag("h1", "Experiments"),
         table(["Experiment", "Runs", "Created", "Changed", "Tags"], rows) if rows else tag("p", "There are none yet."),
-        _next(request, "/", {}, found.next_page_token),
+        _next(request, "/plain", {}, found.next_page_token),
         tag("p", "The API of this server: ", _link(request, "/docs", "all operations"), class_="soft"),
     )
 
@@ -86,7 +86,7 @@ async def experiment(request: Request) -> Reply:
         problem = error
     metrics = _most(key for run in runs for key in run.data.metrics)
     params = _most(key for run in runs for key in run.data.params)
-    path = f"/experiments/{quote(number)}"
+    path = f"/plain/experiments/{quote(number)}"
     return page(
         facts.name,
         _way(request),
@@ -104,7 +104,7 @@ async def experiment(request: Request) -> Reply:
         table(
             ["Run", "Status", "Started", "Took", "User", *metrics, *params],
             [[
-                _link(request, f"/runs/{run.info.run_id}", run.info.run_name or run.info.run_id), run.info.status,
+                _link(request, f"/plain/runs/{run.info.run_id}", run.info.run_name or run.info.run_id), run.info.status,
                 _time(run.info.start_time), _took(run), run.info.user_id,
                 *(_number(_figure(run.data.metrics.get(key))) for key in metrics),
                 *(_cut(run.data.params.get(key), _CELL) for key in params),
@@ -154,7 +154,7 @@ async def _files(request: Request, found: Run) -> Markup:
         entries: list[FileInfo] = await request.app.artifacts.in_thread(place.list, path)
     except (InvalidPath, ArtifactNotFound, StoreUnavailable) as error:
         return tag("section", title, tag("p", error.message, class_="error"))
-    here = f"/runs/{quote(found.info.run_id)}"
+    here = f"/plain/runs/{quote(found.info.run_id)}"
     rows: list[list[Child]] = []
     if path:
         above = path.rpartition("/")[0]
@@ -195,9 +195,9 @@ def _link(request: Request, path: str, text: str) -> Markup:
 
 
 def _way(request: Request, experiment_id: str | None = None) -> Markup:
-    way: list[Child] = [_link(request, "/", "Experiments"), " / "]
+    way: list[Child] = [_link(request, "/plain", "Experiments"), " / "]
     if experiment_id is not None:
-        way += [_link(request, f"/experiments/{quote(experiment_id)}", f"Experiment {experiment_id}"), " / "]
+        way += [_link(request, f"/plain/experiments/{quote(experiment_id)}", f"Experiment {experiment_id}"), " / "]
     return tag("nav", *way)
 
 

@@ -93,6 +93,11 @@ def _on_path(permission: Permission) -> Needs:
     return Needs(permission, Resource.EXPERIMENT, "experiment_id")
 
 
+# Every path that the web UI's shell answers; what lies below is told apart in the browser.
+UI_PATHS = (
+    "/", "/exp/{path*}", "/run/{path*}", "/compare", "/models/{path*}", "/serving/{path*}", "/projects/{path*}",
+    "/settings", "/trash", "/webhooks/{path*}",
+)
 _PUBLIC = Needs(Permission.PUBLIC)
 _SIGNED_IN = Needs(Permission.SIGNED_IN)
 _ADMIN = Needs(Permission.ADMIN)
@@ -153,10 +158,12 @@ ROUTES: tuple[Route, ...] = (
     Route(_GET, "/v1/events", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True),
           "events:stream", api=True, query=("since", "experiment_ids", "columns"), lists=("experiment_ids", "columns")),
     # Pages to look at.
-    Route(_GET, "/", _SIGNED_IN, "pages:experiments", page=True, query=("page",)),
-    Route(_GET, "/experiments/{experiment_id}", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_id"),
+    Route(_GET, "/plain", _SIGNED_IN, "pages:experiments", page=True, query=("page",)),
+    Route(_GET, "/plain/experiments/{experiment_id}", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_id"),
           "pages:experiment", page=True, query=("filter", "order_by", "page")),
-    Route(_GET, "/runs/{run_id}", _on_run(Permission.READ), "pages:run", page=True, query=("path",)),
+    Route(_GET, "/plain/runs/{run_id}", _on_run(Permission.READ), "pages:run", page=True, query=("path",)),
+    *(Route(_GET, path, _SIGNED_IN, "shell:shell", page=True) for path in UI_PATHS),
+    Route(_GET, "/assets/{path*}", _SIGNED_IN, "shell:asset"),
 )
 
 

@@ -75,36 +75,36 @@ def full(address: str, run_id: str) -> str:
 
 
 def test_a_run(address: str, full: str) -> None:
-    found = read(call(address, "GET", f"/runs/{full}"))
+    found = read(call(address, "GET", f"/plain/runs/{full}"))
     texts = "".join(found.texts)
     for shown in (full, "RUNNING", "0.25", "7", "nan", EVIL, "depth", "d1", "plots/"):
         assert shown in texts
     assert "x" * 301 not in texts
-    assert f"/runs/{full}?path=plots" in found.links
+    assert f"/plain/runs/{full}?path=plots" in found.links
 
 
 def test_the_files_of_a_run(address: str, full: str) -> None:
-    found = read(call(address, "GET", f"/runs/{full}?path=plots"))
+    found = read(call(address, "GET", f"/plain/runs/{full}?path=plots"))
     link = next(link for link in found.links if link.startswith("/get-artifact"))
     assert call(address, "GET", link).body == b"12345"
     for path in ("../..", "plots/nothing", "/etc"):
-        assert call(address, "GET", f"/runs/{full}?path={path}").status == 200
+        assert call(address, "GET", f"/plain/runs/{full}?path={path}").status == 200
 
 
 def test_an_experiment(address: str, full: str) -> None:
-    found = read(call(address, "GET", "/experiments/0"))
+    found = read(call(address, "GET", "/plain/experiments/0"))
     texts = "".join(found.texts)
     assert "loss" in texts and "0.25" in texts and EVIL[:20] in texts
-    assert f"/runs/{full}" in found.links
+    assert f"/plain/runs/{full}" in found.links
 
 
 def test_an_experiment_by_filter(address: str, full: str) -> None:
     assert (
-        f"/runs/{full}"
-        in read(call(address, "GET", "/experiments/0?filter=metrics.loss+%3D+0.25&order_by=metrics.loss")).links
+        f"/plain/runs/{full}"
+        in read(call(address, "GET", "/plain/experiments/0?filter=metrics.loss+%3D+0.25&order_by=metrics.loss")).links
     )
-    assert "No run fits" in "".join(read(call(address, "GET", "/experiments/0?filter=metrics.loss+%3E+9")).texts)
-    wrong = "".join(read(call(address, "GET", "/experiments/0?filter=metrics.loss+%3E")).texts)
+    assert "No run fits" in "".join(read(call(address, "GET", "/plain/experiments/0?filter=metrics.loss+%3E+9")).texts)
+    wrong = "".join(read(call(address, "GET", "/plain/experiments/0?filter=metrics.loss+%3E")).texts)
     assert "^" in wrong, "the error points at the character"
 
 
@@ -115,22 +115,23 @@ def test_experiments_with_their_runs(address: str, full: str) -> None:
     number = made.json()["experiment_id"]
     for _ in range(2):
         call(address, "POST", f"{API}/runs/create", {"experiment_id": number})
-    answer = call(address, "GET", "/")
+    answer = call(address, "GET", "/plain")
     found = read(answer)
     assert EVIL + full in found.texts
-    row = next(row for row in re.findall("<tr>.*?</tr>", answer.text) if f"/experiments/{number}" in row)
+    row = next(row for row in re.findall("<tr>.*?</tr>", answer.text) if f"/plain/experiments/{number}" in row)
     assert '<td class="n">2</td>' in row
 
 
 def test_more_experiments_than_a_page(address: str) -> None:
     for number in range(55):
         call(address, "POST", f"{API}/experiments/create", {"name": f"one of many {number}"})
-    more = next(link for link in read(call(address, "GET", "/")).links if "page=" in link)
-    assert any("/experiments/" in link for link in read(call(address, "GET", more)).links)
+    more = next(link for link in read(call(address, "GET", "/plain")).links if "page=" in link)
+    assert any("/plain/experiments/" in link for link in read(call(address, "GET", more)).links)
 
 
 @pytest.mark.parametrize(
-    "path", ["/runs/nobody", "/experiments/987654", "/experiments/%3Cscript%3E", "/?page=nonsense"]
+    "path",
+    ["/plain/runs/nobody", "/plain/experiments/987654", "/plain/experiments/%3Cscript%3E", "/plain?page=nonsense"],
 )
 def test_what_is_not_there_is_told_on_a_page(address: str, path: str) -> None:
     answer = call(address, "GET", path)
@@ -141,11 +142,10 @@ def test_what_is_not_there_is_told_on_a_page(address: str, path: str) -> None:
 
 def test_a_page_may_be_opened_from_elsewhere_and_called_from_nowhere(address: str) -> None:
     clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-    assert call(address, "GET", "/", headers=clicked).status == 200
-    assert call(address, "GET", "/", headers={**clicked, "Sec-Fetch-Dest": "iframe"}).status == 403
-    assert (
-        call(address, "GET", "/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status == 403
-    )
+    assert call(address, "GET", "/plain", headers=clicked).status == 200
+    assert call(address, "GET", "/plain", headers={**clicked, "Sec-Fetch-Dest": "iframe"}).status == 403
+    embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    assert call(address, "GET", "/plain", headers=embedded).status == 403
     assert call(address, "GET", f"{API}/experiments/get?experiment_id=0", headers=clicked).status == 403
 
 
