@@ -266,6 +266,7 @@ class Failing:
     """A store whose answers are errors."""
 
     uri = "failing"
+    outbox = None
 
     def __init__(self, error: Exception) -> None:
         self.error = error

@@ -44,6 +44,7 @@ CLIENT = """
     create_model_version copy_model_version update_model_version transition_model_version_stage delete_model_version
     get_model_version search_model_versions get_model_version_download_uri get_model_version_stages
     set_model_version_tag delete_model_version_tag
+    create_webhook get_webhook list_webhooks update_webhook delete_webhook test_webhook
 """
 NAMES = {
     "": FLUENT,

@@ -22,6 +22,10 @@ BEYOND = {
     "start_run": {"resume_from_step"},
     "search_runs": {"columns"},
     "tracking.MlflowClient.search_runs": {"columns"},
+    "tracking.MlflowClient.create_webhook": {
+        "model_name", "payload_format", "authorization", "enable_ssl_verification"
+    },
+    "tracking.MlflowClient.update_webhook": {"payload_format", "authorization", "enable_ssl_verification"},
 }
 
 
