@@ -69,7 +69,7 @@ def percents(store: Store, name: str = "loan") -> dict[str, float]:
 
 def beat(store: Store, host: str = "h1", **fields: Any) -> None:
     """A host says that it lives."""
-    store.execute(BeatServingHost(host, "http://127.0.0.1:7000/", "node", 7, 1, **fields))
+    store.execute(BeatServingHost(host, f"http://{host}:7000/", "node", 7, 1, **fields))
 
 
 def report(version: int, state: str = "READY", number: int = 0, **fields: Any) -> ReplicaReport:
@@ -288,7 +288,7 @@ class _Observed:
     def test_hosts_live_while_they_beat(self, store: Store) -> None:
         beat(store)
         (host,) = store.execute(ListServingHosts()).hosts
-        assert (host.host, host.address, host.node, host.pid) == ("h1", "http://127.0.0.1:7000", "node", 7)
+        assert (host.host, host.address, host.node, host.pid) == ("h1", "http://h1:7000", "node", 7)
         assert host.alive
         beat(store, state="STOPPING")
         (host,) = store.execute(ListServingHosts()).hosts
@@ -298,6 +298,12 @@ class _Observed:
         assert store.execute(ListServingHosts()).hosts == []
         with pytest.raises(InvalidValue, match="address"):
             store.execute(BeatServingHost("h1", "file:///etc", "node", 7, 1))
+
+    def test_an_address_has_one_host(self, store: Store) -> None:
+        beat(store, "h1")
+        beat(store, "h2")
+        store.execute(BeatServingHost("h3", "http://h1:7000", "node", 8, 1))
+        assert {host.host for host in store.execute(ListServingHosts()).hosts} == {"h2", "h3"}
 
     def test_the_state_of_an_endpoint(self, store: Store) -> None:
         served(store)

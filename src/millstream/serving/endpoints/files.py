@@ -34,9 +34,13 @@ class Files:
         with lock:
             found = self._found.get(key)
             if found is None or not found[0].is_dir():
-                place = self._place(key)
-                place.mkdir(parents=True, exist_ok=True)
-                folder = loading.fetch(f"models:/{model}/{version}", place).resolve()
+                uri = f"models:/{model}/{version}"
+                store, inside = loading.store_of(uri)
+                place = None
+                if store.local_path(inside) is None:
+                    place = self._place(key)
+                    place.mkdir(parents=True, exist_ok=True)
+                folder = loading.fetch(uri, place).resolve()
                 found = self._found[key] = (folder, trust.knows(folder))
         return found
 

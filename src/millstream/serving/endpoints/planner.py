@@ -91,11 +91,12 @@ def plan(
     """What to do next.
 
     A process of another form than is wanted is drained once its successor is ready. One that is not wanted is drained,
-    unless it is ready and its (endpoint, version) is ``pinned``: then requests go to it. Nothing is started in a slot
-    that is ``waiting`` after a failure, nor beyond ``capacity`` processes.
+    unless it is ready, requests go to its (endpoint, version), which is ``pinned``, and no other is there to answer
+    them. Nothing is started in a slot that is ``waiting`` after a failure, nor beyond ``capacity`` processes.
     """
     actions: list[Action] = []
     of_slot: dict[Slot, list[Seen]] = {}
+    answered: set[tuple[str, str]] = set()
     taken = 0
     for one in seen:
         if one.state in _ALIVE:
@@ -106,6 +107,8 @@ def plan(
         alive = of_slot.pop(slot, [])
         fitting = [one for one in alive if one.form == wish.form]
         ready = [one for one in fitting if one.state == ReplicaState.READY]
+        if ready:
+            answered.add((slot.endpoint, slot.version))
         for one in alive:
             if one.form != wish.form and (ready or one.state == ReplicaState.STARTING):
                 actions.append(Drain(one.id))
@@ -116,7 +119,8 @@ def plan(
             taken += wish.processes
             actions.append(Start(slot, wish.form))
     for slot, alive in of_slot.items():
+        version = (slot.endpoint, slot.version)
         for one in alive:
-            if one.state == ReplicaState.STARTING or (slot.endpoint, slot.version) not in pinned:
+            if one.state == ReplicaState.STARTING or version not in pinned or version in answered:
                 actions.append(Drain(one.id))
     return actions

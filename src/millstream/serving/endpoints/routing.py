@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from millstream.entities.endpoint import LATEST, PlannedEndpoint, shadows, target_version, weights
-from millstream.entities.model_registry import ALL_STAGES
+from millstream.entities.model_registry import ALL_STAGES, STAGE_ARCHIVED
 
 Weights = Mapping[str, float]
 _NONE: dict[str, float] = {}
+# What is archived is not served.
+_STAGES = tuple(stage for stage in ALL_STAGES if stage != STAGE_ARCHIVED)
 
 
 def settle(desired: Weights, ready: Collection[str], before: Weights) -> dict[str, float]:
@@ -88,7 +90,7 @@ def follow(planned: PlannedEndpoint, ready: Collection[str], asleep: Collection[
     endpoint, versions = planned.endpoint, planned.versions
     former = before or Table(endpoint.name, endpoint.model)
     traffic = settle(weights(endpoint, versions), ready, former.traffic)
-    names = [*ALL_STAGES, LATEST, *(f"@{alias}" for one in versions for alias in one.aliases)]
+    names = [*_STAGES, LATEST, *(f"@{alias}" for one in versions for alias in one.aliases)]
     targets: dict[str, dict[str, float]] = {}
     awake = {*ready, *asleep}
     for name in names:

@@ -56,7 +56,9 @@ def beat(transaction: Transaction, operation: BeatServingHost) -> None:
     }
     found = transaction.connection.execute(select(table.c.id).where(table.c.host == operation.host)).scalar()
     if found is None:
-        transaction.connection.execute(delete(table).where(table.c.beat < now - _FORGOTTEN_MS))
+        # Whoever had this address before has gone.
+        gone = (table.c.beat < now - _FORGOTTEN_MS) | (table.c.address == values["address"])
+        transaction.connection.execute(delete(table).where(gone))
         made = insert(table).values(host=check_text(operation.host, 100, "host"), started=operation.started, **values)
         found = transaction.connection.execute(made.returning(table.c.id)).scalar_one()
     else:
