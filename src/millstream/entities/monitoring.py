@@ -123,7 +123,7 @@ class AlertAction(Entity, frozen=True):
     value: str = ""
 
 
-class MonitorSettings(Entity, frozen=True):
+class MonitorSettings(Entity, frozen=True, omit_defaults=False):
     """What a monitor watches, and how closely.
 
     ``sample_rate`` is the share of requests that are kept, ``keep_bodies`` whether their bodies are, each up to

@@ -38,6 +38,8 @@ _MINUTE = 60_000
 # Figures of minutes that long ago do not change any more.
 _SETTLED_MS = 5 * _MINUTE
 _LONGEST_REST = 30.0
+# A server that does not answer is asked again by the next batch, not by a request that waits.
+_PATIENCE_SECONDS = 1.0
 _NAME = 256
 
 
@@ -159,6 +161,9 @@ class Recorder:
     # The thread
 
     def _run(self) -> None:
+        from millstream.stores.http import PATIENCE
+
+        PATIENCE.set(_PATIENCE_SECONDS)
         rest = self._every
         while True:
             self._wake.wait(rest)
