@@ -49,8 +49,6 @@ logger = logging.getLogger("millstream.serving")
 
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
-# How much of a refused body is read and dropped, so that the client hears the refusal.
-_DRAINED = 8 * 1024 * 1024
 
 
 class _Reply:
@@ -189,7 +187,7 @@ class Application:
         ]
         if request.pending:
             headers.append((b"connection", b"close"))
-        if sent_at_once(send, reply.status, headers, reply.body):
+        if sent_at_once(send, reply.status, headers, reply.body, pending=request.pending):
             return
         body = b"" if request.scope["method"] == "HEAD" else reply.body
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -220,14 +218,14 @@ class Application:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit():
             raise BadRequest("the Content-Length is not a number")
-        if int(length) > limit + _DRAINED:
+        if int(length) > limit:
             raise self._too_large()
         task = asyncio.current_task()
         assert task is not None
         late: list[bool] = []
         chunks: list[bytes] = []
         size, more = 0, True
-        held = self._hold(min(int(length), limit))
+        held = self._hold(int(length))
 
         def too_slow() -> None:
             late.append(True)
@@ -242,14 +240,11 @@ class Application:
                 chunk: bytes = message.get("body", b"")
                 more = message.get("more_body", False)
                 size += len(chunk)
-                if size > limit + _DRAINED:
-                    raise self._too_large()
                 if size > limit:
-                    chunks.clear()
-                else:
-                    chunks.append(chunk)
-                    if size > held:
-                        held += self._hold(size - held)
+                    raise self._too_large()
+                chunks.append(chunk)
+                if size > held:
+                    held += self._hold(size - held)
             request.pending = False
         except asyncio.CancelledError:
             if not late:
@@ -260,8 +255,6 @@ class Application:
         finally:
             timer.cancel()
             self._held -= held
-        if size > limit:
-            raise self._too_large()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _hold(self, size: int) -> int:
