@@ -34,6 +34,7 @@ logger = logging.getLogger("millstream")
 
 PORT = 8080
 MODEL = "/opt/ml/model"  # where MLflow's images have it
+_MARK = "written by `millstream models generate-dockerfile`"
 _WORK = "/opt/environment"
 _VENV = "/opt/venv"
 _RELEASE = "bookworm"  # the Debian of the base image
@@ -67,9 +68,9 @@ def write_context(
         if not force:
             raise AlreadyExists(f"{target} is there already, with something in it",
                                 hint="name another folder, or replace it with --force")
-        if not (target / "Dockerfile").is_file():
-            raise AlreadyExists(f"{target} is there already, and no Dockerfile is in it",
-                                hint="name another folder; only what was written before is replaced")
+        if not _is_ours(target):
+            raise AlreadyExists(f"{target} is there already, and holds more than this command writes",
+                                hint="name another folder; only one that was written before is replaced")
     if base_image is not None and not _IMAGE.fullmatch(base_image):
         raise InvalidValue.of("base_image", base_image, "it is no name of an image")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,15 @@ def write_context(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds what :func:`write_context` writes, and nothing else: it is removed then."""
+    try:
+        names = set(os.listdir(folder))
+        return names <= {"Dockerfile", "environment", "model"} and _MARK in (folder / "Dockerfile").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _model(
@@ -172,7 +182,7 @@ def _dockerfile(base: str, system: list[str], options: list[str], name: str | No
     serve = words(f"{_VENV}/bin/millstream", "models", "serve", "--model-uri", MODEL, "--host", "0.0.0.0", "--port",
                   str(PORT), "--no-sign-in", "--env-manager", *(["uv"] if name is None else ["local", "--name", name]))
     lines = [
-        f"# A model served by Millstream {VERSION}; written by `millstream models generate-dockerfile`.",
+        f"# A model served by Millstream {VERSION}; {_MARK}.",
         f"FROM {base}",
         "",
         "# Other package indexes: docker build --build-arg PIP_INDEX_URL=… --build-arg UV_DEFAULT_INDEX=…",

@@ -101,10 +101,12 @@ class TestFolder:
             write_context(folder, str(model))
         write_context(folder, str(model), force=True)
         (tmp_path / "mine").mkdir()
-        (tmp_path / "mine" / "thesis.tex").write_text("")
-        with pytest.raises(AlreadyExists, match="no Dockerfile"):
-            write_context(tmp_path / "mine", str(model), force=True)
-        assert (tmp_path / "mine" / "thesis.tex").exists()
+        (tmp_path / "mine" / "Dockerfile").write_text("FROM scratch\n")
+        (folder / "thesis.tex").write_text("")
+        for place in (tmp_path / "mine", folder, folder / "thesis.tex"):
+            with pytest.raises(AlreadyExists, match="more than this command writes"):
+                write_context(place, str(model), force=True)
+        assert (tmp_path / "mine" / "Dockerfile").exists() and (folder / "thesis.tex").exists()
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(".image")]
 
     def test_names_reach_no_shell(self, model: Path, tmp_path: Path) -> None:
