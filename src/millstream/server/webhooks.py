@@ -28,6 +28,7 @@ class Sender:
         self._workers = max(1, settings.WEBHOOK_DELIVERY_MAX_WORKERS.get())
         self._stopped = threading.Event()
         self._wake = threading.Condition()
+        self._told = False
         self._busy: Counter[int] = Counter()
         self._calling: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
@@ -35,19 +36,24 @@ class Sender:
     def start(self) -> None:
         """Begin; a second call changes nothing."""
         if self._thread is None:
+            self._outbox.listen(self._look)
             self._thread = threading.Thread(target=self._run, name="millstream-webhooks", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
         """End after the calls under way, those that take long apart; what is behind them stays for the next server."""
         self._stopped.set()
-        with self._wake:
-            self._wake.notify()
+        self._look()
         if self._thread is not None:
             self._thread.join()
         deadline = time.monotonic() + _LAST_SECONDS
         for thread in tuple(self._calling):
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _look(self) -> None:
+        with self._wake:
+            self._told = True
+            self._wake.notify()
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -57,8 +63,9 @@ class Sender:
                 claimed = 0
                 LOGGER.error("looking for what webhooks are to be told failed", exc_info=error)
             with self._wake:
-                if not claimed and not self._stopped.is_set():
+                if not claimed and not self._told:
                     self._wake.wait(settings.WEBHOOK_POLL_SECONDS.get())
+                self._told = False
 
     def _claim(self) -> int:
         """Claim what there are threads for, and hand it to them; returns how much that was."""
@@ -88,7 +95,7 @@ class Sender:
                 self._busy[first.webhook_number] -= 1
                 self._busy += Counter()  # without those at zero
                 self._calling.discard(threading.current_thread())
-                self._wake.notify()
+            self._look()
 
 
 def deliver_due(outbox: Outbox) -> int:

@@ -163,6 +163,8 @@ class SqlStore(Store):
         self._keys.remember(transaction.entered)
         self._tell()
         return outcomes
+        if transaction.published:
+            self._outbox.wake()
 
     def _perform(self, transaction: Transaction, group: Sequence[Queued]) -> list[Outcome]:
         """Execute a group in its order, neighbours of the kinds that are written in bulk together."""

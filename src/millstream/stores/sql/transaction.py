@@ -39,6 +39,8 @@ class Transaction:
     artifact_root: str
     principal: Principal
     entered: dict[str, int] = field(default_factory=dict)
+    # Whether webhooks are to be told of something.
+    published: bool = False
 
     def key(self, name: str) -> int | None:
         """The number of a key's text, None where nobody has used it yet."""

@@ -64,6 +64,16 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._listener: Callable[[], None] | None = None
+
+    def listen(self, on_publish: Callable[[], None]) -> None:
+        """Call ``on_publish`` in the writer's thread after each commit that leaves something to tell."""
+        self._listener = on_publish
+
+    def wake(self) -> None:
+        """Say that there is something to tell."""
+        if self._listener is not None:
+            self._listener()
 
     def due(self) -> bool:
         """Whether there is anything to claim; costs next to nothing."""

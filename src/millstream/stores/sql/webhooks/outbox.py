@@ -63,7 +63,7 @@ def enqueue(
     replay_of: str | None = None,
 ) -> list[str]:
     """Write deliveries, ``(number of the webhook, body)`` each, behind all that the lane holds; returns their ids."""
-    now = now_ms()
+    now, transaction.published = now_ms(), True
     ids = [str(uuid.uuid4()) for _ in rows]
     # Whoever publishes to a lane has it until the transaction ends, so the numbers of deliveries are in order.
     many(transaction.connection, _WAKE, [(webhook, lane, now) for webhook, _ in rows])
