@@ -54,8 +54,14 @@ _TEXT = re.compile(
 # MLflow's clients compare these words, and then send or fetch the file whole.
 _NO_PARTS = "Multipart upload is not supported for the current artifact repository"
 _NO_ADDRESSES = "Multipart download is not supported for the current artifact repository"
+# A file that is shown gets an origin of its own, and reaches nothing but itself.
+SANDBOX_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob: data:; "
+    "style-src 'unsafe-inline' data:; img-src data: blob:; font-src data:; media-src data: blob:; connect-src 'none'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 _SANDBOX: HeaderList = [
-    (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", SANDBOX_POLICY.encode()),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"accept-ranges", b"bytes"),
     (b"cache-control", b"no-cache"),
@@ -68,20 +74,20 @@ _SANDBOX: HeaderList = [
 async def get_run_file(request: Request) -> Reply | StreamedReply:
     """``GET /get-artifact?run_uuid=…&path=…``: a file of a run."""
     place = await request.app.artifacts.of_run(_field(request, "run_id", shown="run_uuid"), request.principal)
-    return await _download(request, place, _field(request, "path"))
+    return await send_file(request, place, _field(request, "path"))
 
 
 async def get_model_file(request: Request) -> Reply | StreamedReply:
     """A file of a logged model."""
     place = await request.app.artifacts.of_model(_field(request, "model_id"), request.principal)
-    return await _download(request, place, _field(request, "artifact_file_path"))
+    return await send_file(request, place, _field(request, "artifact_file_path"))
 
 
 async def get_version_file(request: Request) -> Reply | StreamedReply:
     """``GET /model-versions/get-artifact?name=…&version=…&path=…``: a file of a version of a registered model."""
     name, version = _field(request, "name"), _field(request, "version")
     place = await request.app.artifacts.of_version(name, version, request.principal)
-    return await _download(request, place, _field(request, "path"))
+    return await send_file(request, place, _field(request, "path"))
 
 
 async def upload_run_file(request: Request) -> Reply:
@@ -107,7 +113,7 @@ async def list_files(request: Request) -> Reply:
 
 async def get_file(request: Request) -> Reply | StreamedReply:
     """A file below the proxied root."""
-    return await _download(request, request.app.artifacts.proxied(), request.fields["path"])
+    return await send_file(request, request.app.artifacts.proxied(), request.fields["path"])
 
 
 async def put_file(request: Request) -> Reply:
@@ -276,7 +282,8 @@ def _multipart(place: Place) -> MultipartStore:
 # Sending
 
 
-async def _download(request: Request, place: Place, path: str) -> Reply | StreamedReply:
+async def send_file(request: Request, place: Place, path: str) -> Reply | StreamedReply:
+    """A file to be kept: whole, or by a Range."""
     artifacts = request.app.artifacts
     at = place.at(path)
     try:
@@ -288,7 +295,7 @@ async def _download(request: Request, place: Place, path: str) -> Reply | Stream
     headers = [
         *_SANDBOX,
         *_identity(known.etag, known.sha256),
-        (b"content-disposition", _disposition(path)),
+        (b"content-disposition", disposition(path)),
     ]
     if known.modified is not None:
         headers.append((b"last-modified", formatdate(known.modified, usegmt=True).encode()))
@@ -299,7 +306,7 @@ async def _download(request: Request, place: Place, path: str) -> Reply | Stream
         changed.status = 412
         return changed
     if etag is not None and request.headers.get(b"if-none-match") == etag:
-        return Reply(b"", 304, _content_type(path), headers)
+        return Reply(b"", 304, content_type(path), headers)
     size = known.file_size or 0
     start, length, status = _range(request, known, size)
     if status == 416:
@@ -310,7 +317,7 @@ async def _download(request: Request, place: Place, path: str) -> Reply | Stream
     if status == 206:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, start + length - 1, size)))
     if request.method == "HEAD":
-        return StreamedReply(_nothing(), length, _content_type(path), status, headers)
+        return StreamedReply(_nothing(), length, content_type(path), status, headers)
 
     def open_content() -> Content:
         return place.store.open(at, start, length, etag=known.etag)
@@ -320,8 +327,8 @@ async def _download(request: Request, place: Place, path: str) -> Reply | Stream
     except Conflict:
         if wanted is not None:
             raise
-        return await _download(request, place, path)  # replaced since it was looked at
-    return StreamedReply(_chunks(request, content), length, _content_type(path), status, headers)
+        return await send_file(request, place, path)  # replaced since it was looked at
+    return StreamedReply(_chunks(request, content), length, content_type(path), status, headers)
 
 
 async def _chunks(request: Request, content: Content) -> AsyncGenerator[bytes, None]:
@@ -364,13 +371,15 @@ def _identity(etag: str | None, sha256: str | None) -> HeaderList:
     return headers
 
 
-def _disposition(path: str) -> bytes:
+def disposition(path: str, how: str = "attachment") -> bytes:
+    """Whether a browser keeps a file (``attachment``) or shows it (``inline``), and under which name."""
     name = path.rpartition("/")[2]
     plain = re.sub(r'[^A-Za-z0-9._\- ]', "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}".encode()
+    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}".encode()
 
 
-def _content_type(path: str) -> bytes:
+def content_type(path: str) -> bytes:
+    """The type of a file by its name: one that browsers show without a risk, else just bytes."""
     name = path.rpartition("/")[2]
     guessed = "text/plain" if _TEXT.fullmatch(name) else mimetypes.guess_type(name)[0]
     if guessed not in _SAFE_TYPES:

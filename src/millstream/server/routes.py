@@ -108,6 +108,19 @@ _FILES = "/2.0/mlflow-artifacts"
 # What is asked of scoring processes, and how.
 _CALLS = (("invocations", _POST), ("openapi.json", _GET))
 
+_FILE_ROOTS = (
+    ("/v1/runs/{run_id}", Needs(Permission.READ, Resource.RUN, "run_id")),
+    ("/v1/registered-models/{name}/versions/{version}", Needs(Permission.READ, Resource.REGISTERED_MODEL, "name")),
+    ("/v1/logged-models/{model_id}", Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id")),
+)
+_VIEWS = (
+    ("content", "content", ("path", "scripts", "download")),
+    ("facts", "facts", ("path",)),
+    ("lines", "lines", ("path", "lines", "offset", "limit")),
+    ("table", "table", ("path", "offset", "limit")),
+    ("zip", "archive", ("path",)),
+)
+
 ROUTES: tuple[Route, ...] = (
     # What a client or a probe asks of any server.
     Route(_GET, "/health", _PUBLIC, "info:health", any_host=True, page=True),
@@ -129,6 +142,10 @@ ROUTES: tuple[Route, ...] = (
     Route(_GET, "/2.0/mlflow/logged-models/{model_id}/artifacts/files",
           Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id"), "files:get_model_file", api=True,
           ajax_only=True, query=("artifact_file_path",)),
+    # The same files, looked at.
+    *(Route(_GET, f"{root}/artifacts/{name}", needs, f"viewing:{handler}", api=True, page=name == "content",
+            query=query)
+      for root, needs in _FILE_ROOTS for name, handler, query in _VIEWS),
     # Files below the proxied root, as MLflow's clients reach them.
     Route(_GET, f"{_FILES}/artifacts", _on_path(Permission.READ), "files:list_files", api=True, query=("path",),
           subject=_experiment_of_path),
