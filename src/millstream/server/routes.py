@@ -172,6 +172,10 @@ ROUTES: tuple[Route, ...] = (
             "endpoints:ask_endpoint") for call, methods in _CALLS),
     *(Route(methods, f"/model/{{name}}/{{version}}/{call}", Needs(Permission.READ, Resource.REGISTERED_MODEL, "name"),
             "endpoints:ask_version") for call, methods in _CALLS),
+    Route(_GET, "/v1/runs/export", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True),
+          "export:runs", api=True, page=True,
+          query=("experiment_ids", "filter", "order_by", "columns", "view_type", "format"),
+          lists=("experiment_ids", "columns", "order_by")),
     Route(_GET, "/v1/events", Needs(Permission.READ, Resource.EXPERIMENT, "experiment_ids", filtered=True),
           "events:stream", api=True, query=("since", "experiment_ids", "columns"), lists=("experiment_ids", "columns")),
     # Pages to look at.
