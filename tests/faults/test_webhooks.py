@@ -116,7 +116,7 @@ def test_nothing_is_lost_when_receiver_and_server_go_down(
         receiver.answer = lambda call: 503 if chance.random() < 0.3 else 200
         receiver.start()
         server.start()
-        threads = changes.start([server.uri], 1_000_000)
+        threads = changes.start([server.uri], 300)
         wait_until(lambda: len(receiver.arrived) >= 20, 60, "some deliveries", server.process)
         server.kill()
         for thread in threads:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from millstream.entities.approval import ModelRule
 from millstream.entities.webhook import WebhookDelivery
 from millstream.errors import (
     InvalidState,
@@ -16,9 +17,13 @@ from millstream.errors import (
     WebhookNotFound,
 )
 from millstream.operations import (
+    ApproveTransitionRequest,
+    CreateComment,
     CreateModelVersion,
     CreateRegistryWebhook,
+    CreateTransitionRequest,
     CreateWebhook,
+    DeleteModelRule,
     DeleteModelVersion,
     DeleteRegisteredModel,
     DeleteRegisteredModelAlias,
@@ -37,6 +42,7 @@ from millstream.operations import (
     ReplayFailedDeliveries,
     ReplayWebhookDelivery,
     RollBack,
+    SetModelRule,
     SetModelVersionTag,
     SetRegisteredModelAlias,
     TestRegistryWebhook,
@@ -276,6 +282,42 @@ class WebhookConformance:
         assert first["event_timestamp"] <= second["event_timestamp"]
         assert "version 1 of loan from None to Staging" in first["text"]
         assert [one["event"] for one in bodies(store, staged.id)] == ["MODEL_VERSION_TRANSITIONED_TO_STAGING"]
+
+    def test_what_is_said_and_decided_is_told_in_both_shapes(self, store: Store) -> None:
+        register(store, "loan", 1)
+        ours = subscribe(store, "comment.*", "transition_request.*", "model_rule.*")
+        spec = HttpUrlSpec(URL)
+        theirs = store.execute(CreateRegistryWebhook(
+            ["COMMENT_CREATED", "TRANSITION_REQUEST_CREATED", "MODEL_VERSION_TRANSITIONED_STAGE"], http_url_spec=spec
+        )).webhook.id
+        staging = store.execute(CreateRegistryWebhook(
+            ["TRANSITION_REQUEST_TO_STAGING_CREATED", "TRANSITION_REQUEST_TO_ARCHIVED_CREATED"], http_url_spec=spec
+        )).webhook.id
+        said = store.execute(CreateComment("loan", "1", "good on old data")).comment
+        store.execute(SetModelRule("loan", ModelRule("described", "description", ["Production"])))
+        asked = store.execute(CreateTransitionRequest("loan", "1", "Staging", "please")).request
+        store.execute(ApproveTransitionRequest("loan", "1", "Staging", comment="fine"))
+        store.execute(DeleteModelRule("loan", "described"))
+        told = bodies(store, ours)
+        assert [f"{one['entity']}.{one['action']}" for one in told] == [
+            "comment.created", "model_rule.set", "transition_request.created", "transition_request.approved",
+            "model_rule.deleted",
+        ]
+        facts = [{name: one["data"][name] for name in one["data"] if name != "user"} for one in told]
+        assert facts[0] == {"name": "loan", "version": "1", "id": said.id, "comment": "good on old data"}
+        assert (facts[1]["name"], facts[1]["rule"]) == ("loan", "described")
+        assert facts[2] == {
+            "name": "loan", "version": "1", "id": asked.id, "from_stage": "None", "to_stage": "Staging",
+            "comment": "please",
+        }
+        assert (facts[3]["to_stage"], facts[3]["comment"]) == ("Staging", "fine")
+        comment, request, moved = bodies(store, theirs)
+        assert (comment["event"], comment["version"]) == ("COMMENT_CREATED", "1")
+        assert comment["comment"] == "good on old data"
+        assert (request["event"], request["to_stage"]) == ("TRANSITION_REQUEST_CREATED", "Staging")
+        assert (moved["event"], moved["to_stage"]) == ("MODEL_VERSION_TRANSITIONED_STAGE", "Staging")
+        assert "good on old data" in comment["text"] and "please" in request["text"]
+        assert [one["event"] for one in bodies(store, staging)] == ["TRANSITION_REQUEST_TO_STAGING_CREATED"]
 
     def test_deliveries_come_in_pages_the_newest_first(self, store: Store) -> None:
         webhook_id = subscribe(store, "*")
