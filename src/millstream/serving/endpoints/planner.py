@@ -85,7 +85,7 @@ def wanted(endpoints: Sequence[PlannedEndpoint], asleep: Collection[tuple[str, s
 
 
 def plan(
-    wishes: Mapping[Slot, Wanted], seen: Sequence[Seen], pinned: Collection[tuple[str, str]],
+    wishes: Mapping[Slot, Wanted], seen: Sequence[Seen], pinned: Collection[tuple[str, str]] = (),
     waiting: Collection[Slot] = (), capacity: int | None = None,
 ) -> list[Action]:
     """What to do next.

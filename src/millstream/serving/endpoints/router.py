@@ -42,6 +42,7 @@ from millstream.serving.endpoints.supervisor import Supervisor
 from millstream.serving.monitoring.recorder import Recorder
 from millstream.web.gate import Gate
 from millstream.web.headers import HeaderList, headers_of, request_id
+from millstream.web.protocol import sent_at_once
 from millstream.web.upstream import Broken, UpstreamAnswer
 
 Scope = MutableMapping[str, Any]
@@ -59,7 +60,6 @@ _REQUESTS = 1_000
 _SHADOWS = 64
 _DOUBT_SECONDS = 0.5
 _REMEMBERED = 1_024
-_DRAINED = 8 * 1024 * 1024
 # What is passed on of a request's head, beside its id.
 _PASSED_ON = (b"content-type", b"content-encoding", b"accept", b"traceparent", b"tracestate",
               b"inference-header-content-length")
@@ -281,8 +281,6 @@ class Router:
             raise BadRequest("the Content-Length is not a number")
         job.more = job.method == "POST"
         if int(length) > job.limit:
-            if int(length) <= job.limit + _DRAINED:
-                await self._dropped(job, receive)
             raise self._too_large(job)
         if not job.more:
             return
@@ -327,10 +325,6 @@ class Router:
         if message["type"] == "http.disconnect":
             raise BadRequest("the client went away before the end of the body")
         return message
-
-    async def _dropped(self, job: _Job, receive: Receive) -> None:
-        while job.more:
-            job.more = (await self._next(job, receive)).get("more_body", False)
 
     @staticmethod
     def _too_large(job: _Job) -> TooLarge:
@@ -433,8 +427,7 @@ class Router:
         body, length = answer.body, answer.length
         if body is not None:
             headers.append((b"content-length", b"%d" % len(body)))
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await self._sent(job, answer.status, headers, body, send)
             self._after(job, answer.status, body)
             return answer.status
         if length is not None:
@@ -574,8 +567,13 @@ class Router:
         ]
         if job.more:
             headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if job.method == "HEAD" else body})
+        await self._sent(job, status, headers, body, send)
+
+    @staticmethod
+    async def _sent(job: _Job, status: int, headers: HeaderList, body: bytes, send: Send) -> None:
+        if not sent_at_once(send, status, headers, body, pending=job.more):
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"" if job.method == "HEAD" else body})
 
     async def _refuse(self, job: _Job, error: MillstreamError, send: Send) -> int:
         if type(error) is MillstreamError:
