@@ -86,13 +86,32 @@ def scoring(peer: Peer, place: Path, model: Path) -> Iterator[Served]:
 
 
 @contextmanager
-def _running(peer: Peer, place: Path, words: list[str]) -> Iterator[Served]:
-    """A command of ``peer`` that serves on a port until it is ended."""
-    place.mkdir(parents=True, exist_ok=True)
+def echoing(place: Path) -> Iterator[Served]:
+    """A bare server that sends back what it gets."""
+    port = free_port()
+    with _answering(OURS, place, [str(OURS.python), str(ROOT / "benchmarks" / "echo.py"), str(port)], port) as found:
+        yield found
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [*peer.command, *words, "--port", str(port)]
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _running(peer: Peer, place: Path, words: list[str]) -> Iterator[Served]:
+    """A command of ``peer`` that serves on a port until it is ended."""
+    port = free_port()
+    with _answering(peer, place, [*peer.command, *words, "--port", str(port)], port) as found:
+        yield found
+
+
+@contextmanager
+def _answering(peer: Peer, place: Path, command: list[str], port: int) -> Iterator[Served]:
+    place.mkdir(parents=True, exist_ok=True)
     # MLflow starts its scoring server by the name of a program that its environment has.
     environment = peer.environment()
     environment["PATH"] = f"{peer.python.parent}{os.pathsep}{environment['PATH']}"
