@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
 
 RICH = {
     "experiments": 4, "params": 6, "points": POINTS + 18, "artifacts": 6, "checksums": 6, "bytes": 2 * (256 * 4096 + 4),
+    "registered models": 0, "model versions": 0,
 }
 
 

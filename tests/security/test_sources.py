@@ -24,6 +24,7 @@ from tests.servers import inside
 from tests.servers.wire import Answer, call
 
 API = "/api/2.0/mlflow"
+_LETTERS = "abcdefghijklmnopqrstu"
 SECRET = b"the secret outside of every root"
 
 
@@ -187,3 +188,45 @@ def test_a_run_of_another_server_is_taken_from_whoever_names_it_twice(server: Se
     where = call(server.address, "GET", f"{API}/model-versions/get-download-uri?{query}")
     assert where.json()["artifact_uri"] == f"runs:/{elsewhere}/model", "whoever loads it looks it up"
     assert server.file(made["version"], "MLmodel").status in (400, 404)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["/etc", "file:///etc", "mlruns/../../etc", "mlflow-artifacts://other/0", "mlflow-artifacts:/0/../..", "http://x/y",
+     "dbfs:/x", "s3://bucket/../x", "/etc#", "runs:/../etc", "models:/m-0/../../x"],
+)
+def test_an_import_leads_nowhere_else(server: Server, place: str) -> None:
+    for version in (
+        {"version": {"name": "in", "version": "1", "creation_timestamp": 1, "source": place}},
+        {"version": {"name": "in", "version": "1", "creation_timestamp": 1, "source": "s3://a/b"}, "location": place},
+    ):
+        body = {"models": [{"model": {"name": "in"}, "versions": [version]}]}
+        answer = call(server.address, "POST", "/api/v1/import/registered-models", body)
+        assert (answer.status, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), answer.text
+    found = call(server.address, "GET", f"{API}/registered-models/get?name=in")
+    assert found.status == 404
+
+
+def test_signatures_are_read_as_text_and_bounded(server: Server) -> None:
+    """A rule makes the server read the MLmodel file of whoever registered it."""
+    files = f"/api/2.0/mlflow-artifacts/artifacts/{server.run['artifact_uri'].partition(':/')[2]}"
+    laughs = "a: &a [x, x]\n" + "".join(
+        f"{name}: &{name} [*{before}, *{before}]\n" for before, name in zip(_LETTERS, _LETTERS[1:], strict=False)
+    )
+    server.post("registered-models/create", {"name": "gated"})
+    rule = {"name": "r", "kind": "signature", "stages": ["Production"]}
+    assert call(
+        server.address, "POST", "/api/v1/registered-models/rules/set", {"name": "gated", "rule": rule}
+    ).status == 200
+    for number, content in enumerate((
+        laughs + "signature: {inputs: *u}\n", "signature: [1]\n", "[" * 100_000, "a: 2001-99-99\n", "- x\n",
+        "signature: {inputs: '" + "x" * 3_000_000 + "'}\n", "!!python/object/apply:os.system ['true']\n", "\x00",
+    ), 1):
+        folder = f"odd{number}"
+        assert call(server.address, "PUT", f"{files}/{folder}/MLmodel", content.encode()).status == 200
+        server.post("model-versions/create", {"name": "gated", "source": f"runs:/{server.run['run_id']}/{folder}"})
+        query = f"name=gated&version={number}&stage=Production"
+        answer = call(server.address, "GET", f"/api/v1/model-versions/check-transition?{query}")
+        assert answer.status == 200, answer.text
+        (verdict,) = answer.json()["verdicts"]
+        assert "could not be read" in verdict["reason"]

@@ -10,8 +10,10 @@ from millstream.artifacts.contract import ArtifactStore
 from millstream.errors import ArtifactNotFound, InvalidValue
 
 _FILE = "MLmodel"
+_PARTS = ("inputs", "outputs", "params")
 # What nobody writes by hand or by program; the file is YAML, which is slow to read.
 LARGEST = 2 * 1024 * 1024
+DEEPEST = 100
 
 
 def read_signature(store: ArtifactStore, folder: str = "") -> str | None:
@@ -29,13 +31,28 @@ def read_signature(store: ArtifactStore, folder: str = "") -> str | None:
     if not isinstance(found, dict):
         raise InvalidValue(f"the {_FILE} file describes no model")
     signature = found.get("signature")
-    return json.dumps(signature) if signature else ""
+    if not signature:
+        return ""
+    # Each part is text: what references within the file would blow up is not written out.
+    parts = {name: signature.get(name) for name in _PARTS} if isinstance(signature, dict) else {}
+    if not parts or not all(part is None or isinstance(part, str) for part in parts.values()):
+        raise InvalidValue(f"the signature in the {_FILE} file is none")
+    return json.dumps(parts)
 
 
 def _parse(text: bytes) -> Any:
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        depth = 0
+        # libyaml's loader calls itself for each level, and brings the process down when the stack is at its end.
+        for event in yaml.parse(text, loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise InvalidValue(f"the {_FILE} file has more than {DEEPEST} levels")
+        return yaml.load(text, loader)
+    except InvalidValue:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
         raise InvalidValue(f"the {_FILE} file is not YAML: {' '.join(str(error).split())[:200]}") from None

@@ -46,8 +46,14 @@ from millstream.entities import (
     RunTag,
 )
 from millstream.errors import InvalidValue, StoreUnavailable
+from millstream.interop.database_registry import read_registry
 from millstream.interop.source import BATCH, GREATEST, RUN_NAME_TAG, Series, Source, left_behind, settle
-from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun
+from millstream.operations.imports import (
+    ImportedExperiment,
+    ImportedLoggedModel,
+    ImportedRegisteredModel,
+    ImportedRun,
+)
 from millstream.stores.sql.database import database_url
 from millstream.stores.sql.imports import rows_in_parts
 
@@ -130,11 +136,10 @@ class DatabaseSource(Source):
         return self._rows(f"SELECT {quoted} FROM {table} {where}", **values)
 
     def _note_left_out(self) -> None:
-        for table, what in (("registered_models", "registered model"), ("trace_info", "trace")):
-            if table in self._columns:
-                count = self._rows(f"SELECT count(*) FROM {table}")[0][0]
-                if count:
-                    self.notes.append(left_behind(count, what))
+        if "trace_info" in self._columns:
+            count = self._rows("SELECT count(*) FROM trace_info")[0][0]
+            if count:
+                self.notes.append(left_behind(count, "trace"))
 
     # Experiments
 
@@ -315,6 +320,19 @@ class DatabaseSource(Source):
         for (model_id, *_), metric in last.items():
             found[model_id].append(metric)
         return found
+
+    # Registered models
+
+    def registered_models(self) -> Iterator[ImportedRegisteredModel]:
+        return read_registry(self._select, self._columns, self._place, self.notes)
+
+    def root_of_run(self, run_id: str) -> str | None:
+        rows = self._select("runs", "artifact_uri", "WHERE run_uuid = :id", id=run_id)
+        return self._place(rows[0].artifact_uri) if rows else None
+
+    def root_of_model(self, model_id: str) -> str | None:
+        rows = self._select("logged_models", "artifact_location", "WHERE model_id = :id", id=model_id)
+        return self._place(rows[0].artifact_location) if rows else None
 
 
 def _number(value: float) -> float:

@@ -17,6 +17,7 @@ from millstream.entities import Run
 from millstream.errors import EndpointNotFound, MillstreamError, NotSupported
 from millstream.interop.comparing import compare_experiment, compare_model, compare_run
 from millstream.interop.copying import copy_files
+from millstream.interop.registering import Registering
 from millstream.interop.report import Report
 from millstream.interop.source import Series, Source
 from millstream.operations import GetExperiment, GetMetricHistory
@@ -87,6 +88,10 @@ class Import:
             models = self._source.logged_models(experiment)
             for start in range(0, len(models), 200):
                 self._import_models(models[start:start + 200])
+        Registering(
+            self._source, self._store, self._report, moved=self._artifacts is not Artifacts.LINK,
+            overwrite=self._overwrite, progress=self._progress,
+        ).run()
         self._report.notes += self._source.notes
         self._report.seconds = round(time.monotonic() - begun, 3)
         return self._report

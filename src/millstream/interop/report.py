@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 # In the order of the table.
 KINDS = ("experiments", "runs", "params", "tags", "metrics", "points", "datasets", "inputs", "outputs", "logged models",
+         "registered models", "model versions",
          "artifacts", "bytes", "checksums")
 _NAMED = 1_000
 

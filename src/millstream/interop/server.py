@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -11,21 +12,46 @@ from msgspec.structs import replace
 from millstream.artifacts.contract import ArtifactStore
 from millstream.artifacts.roots import open_root
 from millstream.entities import Run
-from millstream.errors import EndpointNotFound, InvalidValue
-from millstream.interop.source import BATCH, GREATEST, Point, Series, Source, settle
+from millstream.entities.model_registry import ModelVersion, ModelVersionStatus, RegisteredModel
+from millstream.errors import EndpointNotFound, InvalidValue, NotFound
+from millstream.interop.source import (
+    BATCH,
+    GREATEST,
+    NAMED,
+    Point,
+    Series,
+    Source,
+    is_prompt,
+    left_behind,
+    settle,
+)
 from millstream.operations import (
+    GetLoggedModel,
     GetMetricHistory,
+    GetModelVersionDownloadUri,
+    GetRegisteredModel,
     GetRun,
     SearchExperiments,
     SearchLoggedModels,
+    SearchModelVersions,
+    SearchRegisteredModels,
     SearchRuns,
 )
-from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun
+from millstream.operations.imports import (
+    ImportedExperiment,
+    ImportedLoggedModel,
+    ImportedModelVersion,
+    ImportedRegisteredModel,
+    ImportedRun,
+)
+from millstream.search.text import to_text
+from millstream.search.tree import Comparison, Field
 from millstream.stores.contract import Store
 from millstream.tracking.outbox.place import shown
 
 _PAGE = 25_000
 _LISTED = 50  # said in so many words: a page of the size that we take for granted is not what every server does
+_VERSIONS = 200
 _AT_ONCE = 8
 
 
@@ -130,6 +156,63 @@ class ServerSource(Source):
             token = page.next_page_token
             if not token:
                 return made
+
+    def registered_models(self) -> Iterator[ImportedRegisteredModel]:
+        token: str | None = None
+        prompts = 0
+        while True:
+            try:
+                page = self._store.execute(SearchRegisteredModels(max_results=_LISTED, page_token=token))
+            except EndpointNotFound:
+                self.notes.append(f"{self.title} has no registered models, or none that it shows")
+                return
+            for listed in page.registered_models:
+                if is_prompt(listed):
+                    prompts += 1
+                    continue
+                # A search of an older MLflow's leaves out aliases.
+                model = self._store.execute(GetRegisteredModel(listed.name)).registered_model
+                yield from self._versions(model)
+            token = page.next_page_token
+            if not token:
+                break
+        if prompts:
+            self.notes.append(left_behind(prompts, "prompt"))
+
+    def _versions(self, model: RegisteredModel) -> Iterator[ImportedRegisteredModel]:
+        named = to_text(Comparison(Field("attribute", "name"), "=", model.name))
+        token: str | None = None
+        # Aliases come last, when every version is there.
+        bare = replace(model, alias_list=[], latest_versions=[])
+        while True:
+            page = self._store.execute(SearchModelVersions(named, _VERSIONS, page_token=token))
+            ready = []
+            for version in page.model_versions:
+                if version.status == ModelVersionStatus.READY:
+                    ready.append(version)
+                else:
+                    self.notes.append(f"version {version.version} of the registered model {model.name!r} is "
+                                      f"{version.status}: it is left out")
+            yield ImportedRegisteredModel(bare, list(self._pool.map(self._version, ready)))
+            token = page.next_page_token
+            if not token:
+                break
+        if model.alias_list:
+            yield ImportedRegisteredModel(replace(model, latest_versions=[]))
+
+    def _version(self, version: ModelVersion) -> ImportedModelVersion:
+        place = self._store.execute(GetModelVersionDownloadUri(version.name, version.version)).artifact_uri
+        return ImportedModelVersion(version, place if place.startswith(NAMED) else self._place(place))
+
+    def root_of_run(self, run_id: str) -> str | None:
+        with contextlib.suppress(NotFound):
+            return self._run(run_id).info.artifact_uri
+        return None
+
+    def root_of_model(self, model_id: str) -> str | None:
+        with contextlib.suppress(NotFound, EndpointNotFound):
+            return self._place(self._store.execute(GetLoggedModel(model_id)).model.info.artifact_uri)
+        return None
 
 
 def _number(value: float) -> float:

@@ -12,10 +12,19 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from millstream.artifacts.contract import ArtifactStore
-from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun, series_digest
+from millstream.entities.model_registry import RegisteredModel
+from millstream.operations.imports import (
+    ImportedExperiment,
+    ImportedLoggedModel,
+    ImportedRegisteredModel,
+    ImportedRun,
+    series_digest,
+)
 
 # MLflow's databases keep an infinity as the greatest number of its sign, as not every database has infinities.
 GREATEST = 1.7976931348623157e308
+# Addresses that name a run or a model, and no place.
+NAMED = ("runs:", "models:")
 RUN_NAME_TAG = "mlflow.runName"
 BATCH = 200
 
@@ -103,6 +112,21 @@ class Source(abc.ABC):
     def logged_models(self, experiment: ImportedExperiment) -> list[ImportedLoggedModel]:
         """The logged models of an experiment, as far as the source shows them."""
 
+    def registered_models(self) -> Iterator[ImportedRegisteredModel]:
+        """The registered models with their versions, as far as the source shows them; ``location`` is the place there.
+
+        A model that comes more than once brings further versions each time.
+        """
+        yield from ()
+
+    def root_of_run(self, run_id: str) -> str | None:
+        """Where the files of a run are; None for a run that is not there."""
+        return None
+
+    def root_of_model(self, model_id: str) -> str | None:
+        """Where the files of a logged model are; None for one that is not there."""
+        return None
+
     def open_root(self, uri: str) -> ArtifactStore:
         """The files of a run or logged model, by the address that the source gives for them."""
         from millstream.artifacts.uris import artifact_store
@@ -118,6 +142,11 @@ class Source(abc.ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def is_prompt(model: RegisteredModel) -> bool:
+    """Whether it is a text for language models, which MLflow keeps among the registered models."""
+    return model.tags.get("mlflow.prompt.is_prompt", "").lower() == "true"
 
 
 def left_behind(count: int, what: str) -> str:

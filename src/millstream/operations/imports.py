@@ -15,6 +15,7 @@ import msgspec
 
 from millstream.entities import Experiment, LoggedModel, Run
 from millstream.entities.base import Int64
+from millstream.entities.model_registry import ModelVersion, RegisteredModel
 from millstream.operations.table import Answer, Needs, Operation, Permission, operation
 
 _ADMIN = Needs(Permission.ADMIN)
@@ -55,6 +56,24 @@ class ImportedLoggedModel(msgspec.Struct, frozen=True, omit_defaults=True):
 
     model: LoggedModel
     deleted_time: Int64 | None = None
+
+
+class ImportedModelVersion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A version as it was. ``location`` is where its files are now; unless given, what its source means here."""
+
+    version: ModelVersion
+    location: str | None = None
+
+
+class ImportedRegisteredModel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A registered model as it was, with some of its versions; what it says of its latest versions does not count.
+
+    ``last_version`` is the greatest number that a version of it has had, so that none is given again.
+    """
+
+    model: RegisteredModel
+    versions: list[ImportedModelVersion] = []
+    last_version: Int64 = 0
 
 
 class Placed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -143,6 +162,18 @@ class ImportLoggedModels(Operation[PlacedAnswer], frozen=True):
     """Bring in logged models with their ids, times, status, parameters, tags and metrics; all or nothing."""
 
     models: list[ImportedLoggedModel] = []
+    overwrite: bool = False
+
+
+@operation("POST", "/v1/import/registered-models", _ADMIN)
+class ImportRegisteredModels(Operation[None], frozen=True):
+    """Bring in registered models with their versions, stages, aliases, tags and times; all or nothing.
+
+    Numbers of versions stay. Rules are not asked: what is here after an import is what was there. A version that is
+    here stays as it is; with ``overwrite`` it takes the stage, the description and the tags that are sent.
+    """
+
+    models: list[ImportedRegisteredModel] = []
     overwrite: bool = False
 
 

@@ -23,7 +23,7 @@ import msgspec
 from millstream import settings
 from millstream.artifacts import paths
 from millstream.artifacts.contract import ArtifactStore
-from millstream.artifacts.uris import artifact_store
+from millstream.artifacts.uris import artifact_store, scheme
 from millstream.entities import FileInfo
 from millstream.errors import (
     ArtifactInUse,
@@ -45,6 +45,7 @@ from millstream.operations import (
     GetRun,
     ImportExperiments,
     ImportLoggedModels,
+    ImportRegisteredModels,
     ImportRuns,
     ListArtifacts,
     ListLoggedModelArtifacts,
@@ -58,6 +59,7 @@ from millstream.operations import (
 from millstream.server.config import ServerConfig, local_folder
 from millstream.server.execution import Execution
 from millstream.server.logs import LOGGER
+from millstream.server.sources import refuse_detours
 
 R = TypeVar("R")
 
@@ -193,6 +195,9 @@ class Artifacts:
         for uri in _PROPOSED[type(operation)](operation):
             if uri:
                 self.check_location(uri)
+        if isinstance(operation, ImportRegisteredModels):
+            for source in _sources(operation, named=True):
+                refuse_detours(source)
 
     def check_location(self, uri: str) -> None:
         """Return if whoever asks may let this server use the place ``uri``. Raises InvalidValue."""
@@ -284,10 +289,19 @@ def _delete(place: Place, operation: DeleteArtifacts) -> None:
         place.store.clear()
 
 
+def _sources(operation: ImportRegisteredModels, *, named: bool) -> list[str]:
+    """The sources of versions that name a run or model, or those that name a place."""
+    found = [one.version.source or "" for model in operation.models for one in model.versions]
+    return [source for source in found if (scheme(source) in ("runs", "models")) is named]
+
+
 _PROPOSED: dict[type[Operation[Any]], Callable[[Any], Iterable[str | None]]] = {
     CreateExperiment: lambda operation: [operation.artifact_location],
     ImportExperiments: lambda operation: [one.experiment.artifact_location for one in operation.experiments],
     ImportRuns: lambda operation: [one.run.info.artifact_uri for one in operation.runs],
+    ImportRegisteredModels: lambda operation: [
+        *_sources(operation, named=False), *(one.location for model in operation.models for one in model.versions)
+    ],
     ImportLoggedModels: lambda operation: [one.model.info.artifact_uri for one in operation.models],
 }
 PROPOSING_OPERATIONS = frozenset(_PROPOSED)

@@ -390,6 +390,12 @@ OVERRIDES |= {
     "RegistryWebhookTestAnswer.body": "The beginning of the body that came back.",
     "FindArtifactPin.uri": "The root of the files, a URI as the server issues it.",
     "FindArtifactPin.path": "The file or folder below the root; the root itself unless given.",
+    "ImportRegisteredModels.models": "The registered models with their versions.",
+    "ImportedRegisteredModel.model": "The registered model.",
+    "ImportedRegisteredModel.versions": "Its versions, or some of them.",
+    "ImportedModelVersion.version": "The version.",
+    "ImportedModelVersion.location": "Where its files are now, a URI; what its source means here, unless given.",
+    "ImportedRegisteredModel.last_version": "The greatest number that a version of it has had.",
 }
 
 

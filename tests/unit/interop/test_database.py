@@ -116,10 +116,36 @@ def test_two_workspaces_may_use_one_name(tmp_path: Path) -> None:
 
 
 def test_what_it_does_not_carry_is_counted(tmp_path: Path) -> None:
-    path = made(tmp_path / "mlflow.db", "CREATE TABLE registered_models (name TEXT)",
-                "INSERT INTO registered_models VALUES ('churn')", "CREATE TABLE trace_info (id TEXT)")
+    path = made(tmp_path / "mlflow.db", "CREATE TABLE trace_info (id TEXT)", "INSERT INTO trace_info VALUES ('t')")
     with DatabaseSource(f"sqlite:///{path}") as source:
-        assert source.notes == ["not imported, as an import does not carry them: 1 registered model"]
+        assert source.notes == ["not imported, as an import does not carry them: 1 trace"]
+
+
+def test_registered_models_of_workspaces_and_versions_that_are_not_ready(tmp_path: Path) -> None:
+    path = made(
+        tmp_path / "mlflow.db",
+        "CREATE TABLE registered_models (name TEXT, creation_time BIGINT, workspace TEXT)",
+        "INSERT INTO registered_models VALUES ('churn', 5, 'a'), ('churn', 6, 'b'), ('empty', 7, 'a')",
+        "CREATE TABLE model_versions (name TEXT, version INTEGER, creation_time BIGINT, current_stage TEXT,"
+        " source TEXT, status TEXT, workspace TEXT)",
+        "INSERT INTO model_versions VALUES ('churn', 1, 1, 'Staging', 'mlruns/0/r1/artifacts/m', 'READY', 'a'),"
+        " ('churn', 2, 2, 'None', 'x', 'FAILED_REGISTRATION', 'a'),"
+        " ('churn', 3, 3, 'Deleted_Internal', 'x', 'READY', 'a'),"
+        " ('churn', 9, 4, 'None', 'x', 'READY', 'b')",
+    )
+    with DatabaseSource(f"sqlite:///{path}") as source:
+        first, second = source.registered_models()
+        assert (first.model.name, first.model.creation_timestamp, first.last_version) == ("churn", 5, 3)
+        assert [(one.version.version, one.version.current_stage, one.location) for one in first.versions] == [
+            ("1", "Staging", str(tmp_path / "mlruns/0/r1/artifacts/m"))
+        ]
+        assert (second.model.name, second.versions) == ("empty", [])
+        assert source.notes == [
+            "version 2 of the registered model 'churn' is FAILED_REGISTRATION: it is left out",
+            "two workspaces have a registered model 'churn': that of 'b' is left out",
+        ]
+        assert source.root_of_run("r1") == str(tmp_path / "mlruns/0/r1/artifacts")
+        assert (source.root_of_run("no"), source.root_of_model("no")) == (None, None)
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from millstream.stores.sql.monitoring import monitors
 from millstream.stores.sql.monitoring import requests as monitor_requests
 from millstream.stores.sql.registry import comments as registry_comments
 from millstream.stores.sql.registry import history as registry_history
+from millstream.stores.sql.registry import imports as registry_imports
 from millstream.stores.sql.registry import models as registered_models
 from millstream.stores.sql.registry import requests as approval_requests
 from millstream.stores.sql.registry import rules as model_rules
@@ -44,7 +45,7 @@ _TRIES = 10
 
 # Importing a module enters what it executes into the table.
 _DOMAINS = (
-    approval_requests, model_rules, registry_comments,
+    approval_requests, model_rules, registry_comments, registry_imports,
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, monitor_findings,
     monitor_requests, monitors, registered_models, registry_history, registry_search, runs, search,
     canaries, desired, observed,
