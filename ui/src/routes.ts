@@ -4,4 +4,6 @@ import type { Route } from "@/frame/router";
 export const ROUTES: readonly Route[] = [
   { path: "/", load: () => import("@/pages/experiments") },
   { path: "/exp/:id", load: () => import("@/pages/runs") },
+  { path: "/trash", load: () => import("@/pages/trash") },
+  { path: "/settings", load: () => import("@/pages/settings") },
 ];

@@ -53,7 +53,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             [sys.executable, "-W", "ignore", str(Path(__file__).with_name("seed.py"))], env=environment,
             cwd=tmp_path_factory.mktemp("seed"), stdout=subprocess.PIPE, text=True, check=True,
         )
-        yield Site(server, json.loads(seeded.stdout))
+        yield Site(server, json.loads(seeded.stdout.splitlines()[-1]))
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,16 @@ import { useSyncExternalStore } from "react";
 export interface Preferences {
   theme: "system" | "light" | "dark";
   density: "compact" | "normal" | "relaxed";
+  /** How many significant digits numbers have at most; 17 are all of them. */
+  digits: "3" | "4" | "6" | "17";
+  times: "relative" | "absolute";
   /** Whether single letters are shortcuts. */
   letters: boolean;
   sidebar: boolean;
 }
 
 const KEY = "millstream.preferences";
-const DEFAULTS: Preferences = { theme: "system", density: "normal", letters: true, sidebar: true };
+const DEFAULTS: Preferences = { theme: "system", density: "normal", digits: "6", times: "relative", letters: true, sidebar: true };
 
 const listeners = new Set<() => void>();
 let current = read();

@@ -1,11 +1,15 @@
 // Values as they stand in tables and facts: numbers, times, durations, states, names.
 import type { ReactNode } from "react";
 import { absolute, ago, count, duration, exact, iso, number, type Figure } from "@/base/format";
+import { usePreferences } from "@/base/preferences";
 import { Icon, type IconName } from "@/parts/Icon";
 
-/** A number, rounded; every digit on hover. */
-export function Num({ value, digits }: { value: Figure | null | undefined; digits?: number }) {
-  const text = number(value, digits);
+const ALL_DIGITS = 17;
+
+/** A number, rounded to `digits` or to as many as the reader wants; every digit on hover. */
+export function Num({ value, digits = ALL_DIGITS }: { value: Figure | null | undefined; digits?: number }) {
+  const most = Number(usePreferences().digits);
+  const text = number(value, most === ALL_DIGITS ? most : Math.min(digits, most));
   const full = exact(value);
   return <span className="figure" data-tip={full.length > text.length ? full : undefined}>{text}</span>;
 }
@@ -15,10 +19,12 @@ export function Count({ value }: { value: number | null | undefined }) {
   return <span className="figure">{value === null || value === undefined ? "" : count(value)}</span>;
 }
 
-/** A moment, told as how long ago; the moment itself on hover. */
+/** A moment, told as how long ago or when, as the reader wants; the other on hover. */
 export function Time({ at }: { at: number | null | undefined }) {
+  const { times } = usePreferences();
   if (at === null || at === undefined || at === 0) return null;
-  return <time className="figure" dateTime={iso(at)} data-tip={absolute(at)}>{ago(at)}</time>;
+  const [shown, other] = times === "relative" ? [ago(at), absolute(at)] : [absolute(at), ago(at)];
+  return <time className="figure" dateTime={iso(at)} data-tip={other}>{shown}</time>;
 }
 
 export function Duration({ ms }: { ms: number | null | undefined }) {
