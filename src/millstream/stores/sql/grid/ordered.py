@@ -86,7 +86,7 @@ class Rows:
 class _Snapshot(msgspec.Struct, array_like=True):
     of: bytes
     bound: int
-    sequence: int
+    state: bytes
 
 
 class _Kept:
@@ -114,10 +114,10 @@ class _Kept:
 _KEPT_OF: WeakKeyDictionary[Keys, _Kept] = WeakKeyDictionary()
 
 
-def rows_of(transaction: Transaction, asked: Asked, snapshot: str | None, sequence: int) -> Rows:
+def rows_of(transaction: Transaction, asked: Asked, snapshot: str | None, state: str) -> Rows:
     """The rows of a table: those of ``snapshot``, or of now.
 
-    ``sequence`` is the number of the store's last change; while it stays the same, so do tables.
+    ``state`` is that of the store: while it stays the same, so do tables.
     Raises InvalidValue for a snapshot of another table.
     """
     kept = _KEPT_OF.setdefault(transaction.keys, _Kept())
@@ -126,7 +126,7 @@ def rows_of(transaction: Transaction, asked: Asked, snapshot: str | None, sequen
         made = _read(snapshot, of)
         return kept.get(snapshot) or _make(transaction, asked, snapshot, made.bound, kept)
     bound = fetch(transaction.connection, "SELECT coalesce(max(id), 0) FROM runs")[0][0]
-    token = _write(_Snapshot(of, bound, sequence))
+    token = _write(_Snapshot(of, bound, fingerprint(state)))
     return kept.get(token) or _make(transaction, asked, token, bound, kept)
 
 

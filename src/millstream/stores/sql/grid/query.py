@@ -12,7 +12,7 @@ from millstream.stores.sql.grid.groups import grouped
 from millstream.stores.sql.grid.ordered import Asked, Rows, rows_of, window_of
 from millstream.stores.sql.records import find_rows
 from millstream.stores.sql.transaction import Transaction, executes
-from millstream.stores.sql.views.changes import last_change
+from millstream.stores.sql.views.changes import state_of
 
 MOST_ROWS = 5_000
 MOST_CELLS = 500_000
@@ -41,7 +41,7 @@ def query_runs(transaction: Transaction, operation: QueryRuns) -> RunTable:
     asked = Asked.of(
         operation.experiment_ids, operation.filter, operation.order_by, operation.view_type, tree=operation.tree
     )
-    rows = rows_of(transaction, asked, operation.snapshot, last_change(transaction))
+    rows = rows_of(transaction, asked, operation.snapshot, state_of(transaction))
     if operation.group_by:
         return grouped(transaction, asked, rows, operation.group_by, columns, operation.offset, operation.limit)
     expanded = _expanded(transaction, operation) if operation.tree else None

@@ -75,6 +75,13 @@ def last_change(transaction: Transaction) -> int:
     return int(fetch(transaction.connection, f"SELECT {_XMIN} - 1")[0][0])
 
 
+def state_of(transaction: Transaction) -> str:
+    """What tells whether anything has changed at all: the same text means that the same is to be seen."""
+    if transaction.connection.dialect.name == "sqlite":
+        return str(last_change(transaction))
+    return str(fetch(transaction.connection, "SELECT pg_current_snapshot()::text")[0][0])
+
+
 _XMIN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 

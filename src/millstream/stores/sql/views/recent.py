@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.transaction import Transaction
-from millstream.stores.sql.views.changes import last_change
+from millstream.stores.sql.views.changes import state_of
 
 V = TypeVar("V")
 
@@ -23,7 +23,7 @@ _CHEAP_SECONDS = 0.05
 class _Recent:
     def __init__(self) -> None:
         self.lock = Lock()
-        self.known: OrderedDict[Hashable, tuple[Any, int, float]] = OrderedDict()
+        self.known: OrderedDict[Hashable, tuple[Any, str, float]] = OrderedDict()
 
 
 _OF: WeakKeyDictionary[Keys, _Recent] = WeakKeyDictionary()
@@ -32,18 +32,18 @@ _OF: WeakKeyDictionary[Keys, _Recent] = WeakKeyDictionary()
 def recent(transaction: Transaction, what: Hashable, make: Callable[[], V]) -> V:
     """What ``make`` gives, now or lately; ``what`` names it within its store. It is shared, and not to be changed."""
     kept = _OF.setdefault(transaction.keys, _Recent())
-    sequence = last_change(transaction)
+    state = state_of(transaction)
     begun = time.monotonic()
     with kept.lock:
         known = kept.known.get(what)
-    if known is not None and (known[1] == sequence or begun < known[2]):
+    if known is not None and (known[1] == state or begun < known[2]):
         found: V = known[0]
         return found
     made = make()
     took = time.monotonic() - begun
     until = begun + 20 * took if took > _CHEAP_SECONDS else 0.0
     with kept.lock:
-        kept.known[what] = (made, sequence, until)
+        kept.known[what] = (made, state, until)
         kept.known.move_to_end(what)
         while len(kept.known) > _KEPT:
             kept.known.popitem(last=False)
