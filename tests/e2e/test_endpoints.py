@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from millstream.deployments import get_deploy_client
 
 import millstream.pyfunc
 from millstream.errors import NotServing
 from millstream.tracking.client import MlflowClient
+from millstream.tracking.deployments import get_deploy_client
 from tests.servers.host import ROW, Asker, Host, Load, children, runs
 from tests.servers.millstream import MillstreamServer
 from tests.servers.processes import wait_until
