@@ -133,7 +133,7 @@ def _seeds(wanted: Environment) -> list[str]:
 
 def _taken_along(line: str, files: Path) -> str:
     """A requirement whose files are in the image: one that names a file of this machine takes it along."""
-    if line.startswith("--find-links") and not re.match(r"--find-links[ =]+https?:", line):
+    if re.match(r"(?:--find-links|-f)[ =]+(?!https?:)", line):
         logger.warning("the image has no folder of packages of this machine: %s is left out", line)
         return ""
     found = _PATH.match(line)

@@ -129,9 +129,14 @@ class TestFolder:
         assert not (tmp_path / "other").exists()
 
     def test_models_bring_what_their_libraries_take_from_the_system(self, model: Path, tmp_path: Path) -> None:
-        (model / "requirements.txt").write_text("lightgbm\nx @ git+https://example.org/x\n")
+        (model / "requirements.txt").write_text(
+            "lightgbm\nx @ git+https://example.org/x\n--pre\n-f /here\n--find-links https://example.org/wheels\n"
+        )
         assert main(["models", "seal", str(model)]) == 0
         folder = write_context(tmp_path / "image", str(model), install_java=True)
+        lines = (folder / "environment" / "requirements.txt").read_text().splitlines()
+        assert "--find-links https://example.org/wheels" in lines and "-f /here" not in lines and "--pre" not in lines
+        assert '"--prerelease", "allow"' in (folder / "Dockerfile").read_text()
         text = (folder / "Dockerfile").read_text()
         assert "--no-install-recommends default-jre-headless git libgomp1 " in text
 
