@@ -268,7 +268,8 @@ def _of_numbers(name: str, kind: str, numbers: Any, rows: int, room: int) -> Col
     ordered = numpy.sort(there)
     count = len(ordered)
     made.minimum, made.maximum = float(ordered[0]), float(ordered[-1])
-    made.mean, made.std = float(ordered.mean()), float(ordered.std())
+    with numpy.errstate(over="ignore", invalid="ignore"):
+        made.mean, made.std = _finite(ordered.mean()), _finite(ordered.std())
     places = numpy.ceil(numpy.arange(1, _BINS) * count / _BINS).astype(int) - 1
     edges = numpy.unique(ordered[places])
     ends = numpy.searchsorted(ordered, edges, side="right")
@@ -276,12 +277,18 @@ def _of_numbers(name: str, kind: str, numbers: Any, rows: int, room: int) -> Col
     made.counts = numpy.diff(ends, prepend=0, append=count).tolist()
     first, third = ordered[(count - 1) // 4], ordered[-1 - (count - 1) // 4]
     if third > first and count >= _BINS:
-        made.lower_fence = float(first - _FENCE * (third - first))
-        made.upper_fence = float(third + _FENCE * (third - first))
+        with numpy.errstate(over="ignore"):
+            lower, upper = first - _FENCE * (third - first), third + _FENCE * (third - first)
+        if numpy.isfinite(lower) and numpy.isfinite(upper):
+            made.lower_fence, made.upper_fence = float(lower), float(upper)
     if count > room:
         there = numpy.random.default_rng(_SEED).choice(there, room, replace=False)
     made.sample = there.tolist()
     return made
+
+
+def _finite(number: Any) -> float | None:
+    return float(number) if math.isfinite(number) else None
 
 
 def _of_categories(name: str, kind: str, values: list[str | None], rows: int) -> ColumnProfile:
@@ -351,7 +358,7 @@ def _extension(dtype: Any) -> bool:
 
 
 def _absent(value: Any) -> bool:
-    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
 def _number(value: Any) -> float:

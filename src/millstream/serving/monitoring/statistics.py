@@ -49,12 +49,14 @@ from millstream.models.profile import (
     as_categories,
     as_lengths,
     as_numbers,
+    as_times,
 )
 
 # What matters, unless a monitor says otherwise.
 MATTERS = {
     "psi": 0.1, "ks": 0.1, "js": 0.1, "chi2": 0.3, "missing": 0.05, "unseen": 0.01, "outliers": 0.05,
 }
+_NUMBERS = {TEXT: as_lengths, TIME: as_times}
 _EXPECTED = 5.0
 _ADDED = 0.5
 
@@ -82,7 +84,7 @@ def compare_column(reference: ColumnProfile, values: Any) -> list[Compared]:
     if not total:
         return []
     if reference.numeric:
-        numbers = as_lengths(values) if reference.kind == TEXT else as_numbers(values)
+        numbers = _NUMBERS.get(reference.kind, as_numbers)(values)
         there = _finite(numbers)
         made = [_missing(reference, total, len(there))]
         # Times go on: that they are later than those of the training is no drift.
