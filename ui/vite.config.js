@@ -7,6 +7,13 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const server = process.env.MILLSTREAM_TRACKING_URI ?? "http://127.0.0.1:5000";
 const API = ["/api", "/ajax-api", "/get-artifact", "/model-versions", "/version", "/endpoints", "/openapi.json", "/docs"];
 
+// What every page has: one file, so that a page costs few requests.
+const SHELL = new RegExp([
+  "node_modules.(?:react|react-dom|scheduler|wouter|regexparam|use-sync-external-store)\\W", "@tanstack",
+  "src.base", "src.api", "src.frame.(?:Page|router|Shell|Nowhere|hash)", "vite.preload-helper",
+  "src.parts.(?!Sanitised|Tree|Drawer)",
+].join("|"));
+
 export default defineConfig({
   // Relative addresses, resolved by <base>, as a server may live below a prefix.
   base: "./",
@@ -21,6 +28,8 @@ export default defineConfig({
     reportCompressedSize: false,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    cssCodeSplit: false,
+    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: "shell", test: SHELL }] } } },
   },
   server: { proxy: Object.fromEntries(API.map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])) },
   test: { include: ["src/**/*.test.ts"], environment: "node" },

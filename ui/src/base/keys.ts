@@ -102,3 +102,9 @@ function find(keys: string, typing: boolean): Shortcut | undefined {
 export function startKeys(): void {
   addEventListener("keydown", press);
 }
+
+/** What `Mod+k` is called on a keyboard. */
+export function shownKeys(keys: string): string {
+  const mac = navigator.platform.startsWith("Mac");
+  return keys.replace("Mod+", mac ? "⌘" : "Ctrl ").replace("Shift+", "Shift ").replace("Escape", "Esc");
+}

@@ -70,7 +70,7 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
     const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const { data, series } = aligned(lines, smoothing);
     const made = new uPlot({
-      width, height, legend: { show: false }, padding: [6, 8, 0, 0],
+      width, height, legend: { show: false }, padding: [6, 14, 0, 0],
       cursor: {
         drag: { x: true, y: false, setScale: false }, focus: { prox: 24 },
         points: { size: 6 }, ...(sync ? { sync: { key: sync, scales: ["x", null] as [string, null] } } : {}),

@@ -3,8 +3,7 @@ import { useDeferredValue, useEffect, useRef, useState, type KeyboardEvent } fro
 import { useOperation } from "@/api/queries";
 import { FindByName } from "@/api/schema";
 import { ago } from "@/base/format";
-import { useShortcuts } from "@/base/keys";
-import { shownKeys } from "@/frame/KeyHelp";
+import { shownKeys, useShortcuts } from "@/base/keys";
 import { path, useGo } from "@/frame/router";
 import { Icon, type IconName } from "@/parts/Icon";
 
@@ -25,7 +24,7 @@ const KINDS: Record<string, { icon: IconName; name: string; to: (id: string) => 
 const MOST = 10;
 
 /** Everything by its name: experiments, runs and models, by name or id, and every command of the page. */
-export function CommandPalette({ onClose }: { onClose: () => void }) {
+export default function CommandPalette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);

@@ -3,7 +3,7 @@ import { bytes } from "@/base/format";
 import { Dialog } from "@/parts/Dialog";
 
 /** The requests of this page, with the time they took here and on the server. */
-export function Inspector({ onClose }: { onClose: () => void }) {
+export default function Inspector({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Requests" onClose={onClose} width={860}>
       <div className="inspector" tabIndex={0} role="region" aria-label="Requests">

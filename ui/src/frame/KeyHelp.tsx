@@ -1,15 +1,9 @@
-import { useShortcuts } from "@/base/keys";
+import { shownKeys, useShortcuts } from "@/base/keys";
 import { setPreference, usePreferences } from "@/base/preferences";
 import { Checkbox, Dialog } from "@/parts/Dialog";
 
-/** What `Mod+k` is called on a keyboard. */
-export function shownKeys(keys: string): string {
-  const mac = navigator.platform.startsWith("Mac");
-  return keys.replace("Mod+", mac ? "⌘" : "Ctrl ").replace("Shift+", "Shift ").replace("Escape", "Esc");
-}
-
 /** Every key that counts now, by group. */
-export function KeyHelp({ onClose }: { onClose: () => void }) {
+export default function KeyHelp({ onClose }: { onClose: () => void }) {
   const shortcuts = useShortcuts();
   const { letters } = usePreferences();
   const groups = new Map<string, Map<string, string>>();

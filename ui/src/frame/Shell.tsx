@@ -1,16 +1,18 @@
-import { useState, type ReactNode } from "react";
+import { lazy, Suspense, useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { useKeys } from "@/base/keys";
 import { isDark, setPreference, usePreferences } from "@/base/preferences";
-import { KeyHelp } from "@/frame/KeyHelp";
-import { CommandPalette } from "@/frame/CommandPalette";
-import { Inspector } from "@/frame/Inspector";
 import { Link, Outlet, useGo } from "@/frame/router";
 import { IconButton } from "@/parts/Button";
 import { Icon, type IconName } from "@/parts/Icon";
 import { Boundary } from "@/parts/States";
 import { Toasts } from "@/parts/Toast";
 import { Tooltip } from "@/parts/Tooltip";
+
+// Seldom opened, so not part of the first page.
+const CommandPalette = lazy(() => import("@/frame/CommandPalette"));
+const KeyHelp = lazy(() => import("@/frame/KeyHelp"));
+const Inspector = lazy(() => import("@/frame/Inspector"));
 
 interface Place {
   to: string;
@@ -75,9 +77,11 @@ export function Shell({ nowhere }: { nowhere: ReactNode }) {
       <main id="content" className="page" tabIndex={-1}>
         <Boundary key={location} what="The page could not be shown"><Outlet nowhere={nowhere} /></Boundary>
       </main>
-      {open === "palette" && <CommandPalette onClose={close} />}
-      {open === "keys" && <KeyHelp onClose={close} />}
-      {open === "inspector" && <Inspector onClose={close} />}
+      <Suspense fallback={null}>
+        {open === "palette" && <CommandPalette onClose={close} />}
+        {open === "keys" && <KeyHelp onClose={close} />}
+        {open === "inspector" && <Inspector onClose={close} />}
+      </Suspense>
       <Toasts />
       <Tooltip />
     </>

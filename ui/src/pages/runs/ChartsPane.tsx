@@ -6,7 +6,7 @@ import { styleOf } from "@/charts/colours";
 import { useCurves, type Axis } from "@/charts/curves";
 import { LineChart, type Line } from "@/charts/LineChart";
 import type { STATE } from "@/pages/runs/state";
-import { Button } from "@/parts/Button";
+import { Button, IconButton } from "@/parts/Button";
 import { Card, Empty, ErrorCard, Loading } from "@/parts/States";
 import { Switch } from "@/parts/Tabs";
 
@@ -27,13 +27,13 @@ const PIXELS = 600;
 const FIRST = 24;
 
 /** Charts of the chosen runs: a card a metric, grouped by what stands before the last slash of its key. */
-export function ChartsPane({ ids, chosen, total, nameOf, metrics, state, set }: Props) {
+export default function ChartsPane({ ids, chosen, total, nameOf, metrics, state, set }: Props) {
   const [zoom, setZoom] = useState<readonly [number, number] | null>(null);
   const [shown, setShown] = useState(FIRST);
   const keys = useMemo(() => metrics.filter((column) => column.kind === "metric").map((column) => column.key), [metrics]);
   const { found, problem } = useMemo(() => search(keys, state.find), [keys, state.find]);
   const groups = useMemo(() => grouped(found.slice(0, shown)), [found, shown]);
-  const said = chosen ? counted(ids.length, "run") : total > ids.length ? `The first ${ids.length} of ${counted(total, "run")}; select some to see others` : counted(ids.length, "run");
+  const said = chosen ? counted(ids.length, "run") : total > ids.length ? `First ${ids.length} of ${counted(total, "run")}` : counted(ids.length, "run");
   return (
     <div className="charts" role="region" aria-label="Charts">
       <div className="charts-bar">
@@ -48,7 +48,7 @@ export function ChartsPane({ ids, chosen, total, nameOf, metrics, state, set }: 
         <label className="line"><span className="soft">Smooth</span><input type="range" min="0" max="0.99" step="0.01" value={state.smooth} aria-label="Smoothing" onChange={(event) => set({ smooth: Number(event.target.value) })} /><span className="figure charts-smooth">{state.smooth || "off"}</span></label>
         <Button pressed={state.log} onClick={() => set({ log: !state.log })}>Log</Button>
         {zoom && <Button icon="restore" onClick={() => setZoom(null)}>All steps</Button>}
-        <span className="soft grow cut" role="status">{said}</span>
+        <span className="soft" role="status" data-tip={chosen ? undefined : "Select runs to see others"}>{said}</span>
       </div>
       <div className="charts-cards" tabIndex={0} role="region" aria-label="Chart cards">
         {ids.length === 0 && <Empty title="There are no runs to draw." />}
@@ -104,7 +104,7 @@ function ChartCard({ metric, ids, nameOf, axis, log, smoothing, zoom, onZoom }: 
     <div ref={place}>
       <Card
         title={<span data-tip={metric}>{metric}</span>}
-        actions={<><span className="soft figure chart-points">{lines.length > 0 ? counted(points, "point") : ""}</span><Button className="small" pressed={asTable} onClick={() => setAsTable(!asTable)}>Table</Button></>}
+        actions={<><span className="soft figure chart-points">{lines.length > 0 ? counted(points, "point") : ""}</span><IconButton icon={asTable ? "chart" : "table"} label={`${metric}: ${asTable ? "as a chart" : "as a table"}`} onClick={() => setAsTable(!asTable)} /></>}
       >
         <div className="chart-slot">
           {curves.error ? <ErrorCard what="The curves could not be loaded" error={curves.error} onRetry={() => void curves.refetch()} />

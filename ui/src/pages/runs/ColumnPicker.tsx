@@ -28,7 +28,7 @@ interface Choice {
 const ROW = 28;
 
 /** Every column there is, with search by text or regular expression; 12,000 of them scroll as 12 do. */
-export function ColumnPicker({ experimentIds, shown, onChange, onReset, onClose }: Props) {
+export default function ColumnPicker({ experimentIds, shown, onChange, onReset, onClose }: Props) {
   const columns = useOperation(ListColumns, { experiment_ids: [...experimentIds] }, { staleTime: 30_000 });
   return (
     <Dialog title="Columns" onClose={onClose} width={620}>

@@ -8,7 +8,7 @@ import { isOwn } from "@/parts/TagEditor";
 import { Chip, Duration, Facts, Num, RunStatus, Time } from "@/parts/Values";
 
 /** A run beside the table. */
-export function Peek({ id, onClose }: { id: string; onClose: () => void }) {
+export default function Peek({ id, onClose }: { id: string; onClose: () => void }) {
   const run = useOperation(GetRun, { run_id: id }, { placeholderData: (before) => before });
   const info = run.data?.run.info;
   return (

@@ -1,4 +1,4 @@
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { useEvents } from "@/api/events";
 import { fetched, useOperation } from "@/api/queries";
@@ -10,20 +10,22 @@ import { styleOf } from "@/charts/colours";
 import { Page } from "@/frame/Page";
 import { path, useGo } from "@/frame/router";
 import { RunActions } from "@/pages/runs/actions";
-import { ChartsPane } from "@/pages/runs/ChartsPane";
-import { ColumnPicker } from "@/pages/runs/ColumnPicker";
 import { columnsOf, defaultColumns, digitsIn, NAME, type Doing, type Facts } from "@/pages/runs/columns";
 import { useKept } from "@/pages/runs/kept";
-import { Peek } from "@/pages/runs/Peek";
 import { useRunRows, type RunRow, type RunsRequest } from "@/pages/runs/rows";
 import { kindOf, orderOf, STATE } from "@/pages/runs/state";
 import { Toolbar } from "@/pages/runs/Toolbar";
 import { NewRuns } from "@/pages/runs/Views";
 import { FilterBox } from "@/parts/FilterBox";
 import { RUN_WORDS, withCondition, type KeyKind } from "@/parts/filter";
-import { Boundary, Empty, ErrorCard } from "@/parts/States";
+import { Boundary, Empty, ErrorCard, Loading } from "@/parts/States";
 import { Table, type TableHandle } from "@/parts/Table";
 import "@/pages/runs/runs.css";
+
+// The table comes first; what is opened beside it comes when it is opened.
+const ChartsPane = lazy(() => import("@/pages/runs/ChartsPane"));
+const ColumnPicker = lazy(() => import("@/pages/runs/ColumnPicker"));
+const Peek = lazy(() => import("@/pages/runs/Peek"));
 
 const DRAWN = 10;
 const MOST_IN_ADDRESS = 20;
@@ -154,15 +156,17 @@ export default function Runs({ id }: { id: string }) {
       {rows.error && !state.q ? <ErrorCard what="The runs could not be loaded" error={rows.error} onRetry={renew} /> : (
         <div className={narrow ? `runs ${state.view}` : "runs"}>
           <div className="runs-list">{list}</div>
-          {narrow && <Boundary what="The charts could not be shown"><ChartsPane ids={drawn} chosen={selected.size > 0} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={keys.data?.columns ?? []} state={state} set={set} /></Boundary>}
+          {narrow && <Boundary what="The charts could not be shown"><Suspense fallback={<Loading />}><ChartsPane ids={drawn} chosen={selected.size > 0} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={keys.data?.columns ?? []} state={state} set={set} /></Suspense></Boundary>}
         </div>
       )}
       {selected.size > 0 && <RunActions ids={[...selected]} deleted={state.stage === "deleted"} onClear={() => select(new Set())} onDone={renew} />}
+      <Suspense fallback={null}>
       {picking && <ColumnPicker experimentIds={[id]} shown={ids} onChange={setColumns} onReset={() => setColumns([])} onClose={() => setPicking(false)} />}
       {peeked && <Peek id={peeked} onClose={() => {
         setPeeked(null);
         table.current?.focus();
       }} />}
+      </Suspense>
     </Page>
   );
 }
