@@ -174,12 +174,8 @@ class Recorder:
     def _flush_in_peace(self) -> bool:
         try:
             return self.flush()
-        except Exception as error:  # the thread lives as long as the recorder does
-            lost = len(self._records)
-            self._records.clear()
-            self.dropped += lost
-            logger.warning("%d requests are not recorded: %s", lost, error,
-                           exc_info=None if isinstance(error, MillstreamError) else error)
+        except Exception:  # the thread lives as long as the recorder does
+            logger.exception("requests wait to be recorded: an unexpected problem")
             return False
 
     def _look_for_monitors(self) -> None:
@@ -204,15 +200,22 @@ class Recorder:
                 entry = self._queue.popleft()
                 size = len(entry.request or b"") + len(entry.answer or b"")
                 self._held -= size
-            settings = self._monitors.get(entry.endpoint)
-            record = None
-            if settings is not None and _wants(settings, entry.request_id):
-                if len(self._records) < self._waiting:
-                    record = _record(entry, settings)
-                    self._records.append((record, size))
-                else:
-                    self.dropped += 1
-            self._count(entry, record.rows if record else 0)
+            try:
+                self._enter(entry, size, self._monitors.get(entry.endpoint))
+            except Exception:  # one odd entry is no reason to lose the others
+                self.dropped += 1
+                logger.warning("a request is not recorded", exc_info=True)
+
+    def _enter(self, entry: _Entry, size: int, settings: MonitorSettings | None) -> None:
+        """Make a record of one entry, if it is in the sample, and count it."""
+        record = None
+        if settings is not None and _wants(settings, entry.request_id):
+            if len(self._records) < self._waiting:
+                record = _record(entry, settings)
+                self._records.append((record, size))
+            else:
+                self.dropped += 1
+        self._count(entry, record.rows if record else 0)
 
     def _count(self, entry: _Entry, rows: int) -> None:
         key = (entry.endpoint[:_NAME], entry.time // _MINUTE * _MINUTE, entry.model[:_NAME], entry.version[:_NAME])
@@ -236,12 +239,18 @@ class Recorder:
                 batch.append(record)
                 size += weight
             chosen, dirty = dirty[:_BATCH_RECORDS], dirty[_BATCH_RECORDS:]
-            self.store.execute(RecordRequests(batch, [self._figures(key) for key in chosen]))
+            try:
+                self.store.execute(RecordRequests(batch, [self._figures(key) for key in chosen]))
+                self.recorded += len(batch)
+            except (StoreUnavailable, TooManyRequests):
+                raise  # they are sent again
+            except MillstreamError as error:
+                self.dropped += len(batch)
+                logger.warning("%d requests are not recorded: the store refuses them: %s", len(batch), error)
             for key in chosen:
                 self._minutes[key].dirty = False
             for _ in batch:
                 self._records.popleft()
-            self.recorded += len(batch)
         settled = time.time() * 1000 - _SETTLED_MS
         for key in [key for key, minute in self._minutes.items() if key[1] < settled and not minute.dirty]:
             del self._minutes[key]
