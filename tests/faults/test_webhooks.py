@@ -98,6 +98,7 @@ def check(calls: Sequence[Call], changes: Changes) -> None:
         assert set(changes.acknowledged[name]) <= set(came), f"events of {name} are lost"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_nothing_is_lost_when_receiver_and_server_go_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -123,7 +124,8 @@ def test_nothing_is_lost_when_receiver_and_server_go_down(
             thread.join(60)
         # Both are back.
         server.start()
-        changes.start([server.uri], 5)[0].join(60)
+        for thread in changes.start([server.uri], 5):
+            thread.join(60)
         with open_store(server.uri) as store:
             wait_until(lambda: nothing_waits(store), 120, "all deliveries", server.process)
         found = receiver.arrived

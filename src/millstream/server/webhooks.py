@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections import Counter
 
 from millstream import settings
@@ -24,7 +23,6 @@ class Sender:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._holder = uuid.uuid4().hex
         self._workers = max(1, settings.WEBHOOK_DELIVERY_MAX_WORKERS.get())
         self._stopped = threading.Event()
         self._wake = threading.Condition()
@@ -74,7 +72,7 @@ class Sender:
             full = [webhook for webhook, count in self._busy.items() if count >= max(1, self._workers // 2)]
         if free <= 0 or not self._outbox.due():
             return 0
-        claims = self._outbox.claim(self._holder, free, full)
+        claims = self._outbox.claim(free, full)
         for claim in claims:
             thread = threading.Thread(target=self._send, args=(claim,), name="millstream-webhook", daemon=True)
             with self._wake:
@@ -87,7 +85,7 @@ class Sender:
         claim: Claim | None = first
         try:
             while claim is not None:
-                claim = self._outbox.send(claim, self._holder, lambda: not self._stopped.is_set())
+                claim = self._outbox.send(claim, lambda: not self._stopped.is_set())
         except Exception as error:  # the lane is free again when its lease ends
             LOGGER.error("keeping what became of a webhook failed", exc_info=error)
         finally:
@@ -100,10 +98,10 @@ class Sender:
 
 def deliver_due(outbox: Outbox) -> int:
     """Send all that is due now, in this thread; returns how many calls were made."""
-    holder, calls = uuid.uuid4().hex, 0
-    while outbox.due() and (claims := outbox.claim(holder, 1)):
+    calls = 0
+    while outbox.due() and (claims := outbox.claim(1)):
         claim: Claim | None = claims[0]
         while claim is not None:
-            claim = outbox.send(claim, holder)
+            claim = outbox.send(claim)
             calls += 1
     return calls

@@ -286,9 +286,9 @@ def test_a_webhook_that_sleeps_keeps_what_waits(store: SqlStore, receiver: Recei
 def test_what_is_deleted_meanwhile_is_forgotten(store: SqlStore, receiver: Receiver) -> None:
     webhook_id = subscribe(store, receiver)
     store.execute(CreateRegisteredModel("loan"))
-    (claim,) = store.outbox.claim("a", 10)
+    (claim,) = store.outbox.claim(10)
     store.execute(DeleteWebhook(webhook_id))
-    assert store.outbox.send(claim, "a") is None
+    assert store.outbox.send(claim) is None
     assert not store.outbox.due()
     assert store.execute(ListWebhookDeliveries()).deliveries == []
 
@@ -298,20 +298,20 @@ def test_a_lane_has_one_holder_until_its_lease_ends(store: SqlStore, receiver: R
     store.execute(CreateRegisteredModel("loan"))
     store.execute(CreateRegisteredModel("churn"))
     tag(store, "loan", "1")
-    (first,) = store.outbox.claim("a", 1)
-    (second,) = store.outbox.claim("b", 10)
+    (first,) = store.outbox.claim(1)
+    (second,) = store.outbox.claim(10)
     assert first.delivery.lane != second.delivery.lane
-    assert store.outbox.claim("c", 10) == [] and not store.outbox.due()
+    assert store.outbox.claim(10) == [] and not store.outbox.due()
     with store._database.writing() as connection:
-        connection.execute(update(webhook_lanes).where(webhook_lanes.c.holder == "a").values(lease_until=1))
-    (taken,) = store.outbox.claim("c", 10)
+        connection.execute(update(webhook_lanes).where(webhook_lanes.c.holder == first.holder).values(lease_until=1))
+    (taken,) = store.outbox.claim(10)
     assert taken.delivery.id == first.delivery.id
-    assert store.outbox.send(first, "a") is None
+    assert store.outbox.send(first) is None
     assert [one.tries for one in log(store, webhook_id)] == [0, 0, 0], "the word of who lost its lease does not count"
-    following = store.outbox.send(taken, "c")
+    following = store.outbox.send(taken)
     assert following is not None and json.loads(following.delivery.payload)["action"] == "set"
-    assert store.outbox.send(following, "c") is None
-    assert store.outbox.send(second, "b", lambda: False) is None
+    assert store.outbox.send(following) is None
+    assert store.outbox.send(second, lambda: False) is None
     assert {one.status for one in log(store, webhook_id)} == {"DELIVERED"}
 
 
@@ -319,9 +319,9 @@ def test_one_slow_webhook_can_be_passed_over(store: SqlStore, receiver: Receiver
     subscribe(store, receiver)
     subscribe(store, receiver)
     store.execute(CreateRegisteredModel("loan"))
-    (slow,) = store.outbox.claim("a", 1)
+    (slow,) = store.outbox.claim(1)
     store.execute(CreateRegisteredModel("churn"))
-    found = store.outbox.claim("a", 10, {slow.webhook_number})
+    found = store.outbox.claim(10, {slow.webhook_number})
     assert {claim.webhook_number for claim in found} == {3 - slow.webhook_number} and len(found) == 2
 
 

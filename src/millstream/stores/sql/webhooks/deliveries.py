@@ -7,6 +7,7 @@ until the lease ends; then the delivery that was under way is sent again, by who
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -48,10 +49,11 @@ _LANES, _DELIVERIES = webhook_lanes, webhook_deliveries
 
 @dataclass(frozen=True)
 class Claim:
-    """A delivery that its holder may send now: the row of the webhook, and its own."""
+    """A delivery that may be sent now: the row of the webhook, and its own. ``holder`` marks this claim."""
 
     webhook: Row[Any]
     delivery: Row[Any]
+    holder: str
 
     @property
     def webhook_number(self) -> int:
@@ -80,8 +82,8 @@ class Outbox:
         with self._database.reading() as connection:
             return connection.execute(_claimable().limit(1)).first() is not None
 
-    def claim(self, holder: str, most: int, passed_over: Collection[int] = ()) -> list[Claim]:
-        """The next delivery of up to ``most`` lanes, which are ``holder``'s from now on, until each is settled.
+    def claim(self, most: int, passed_over: Collection[int] = ()) -> list[Claim]:
+        """The next delivery of up to ``most`` lanes, which nobody else has until each is sent or its lease ends.
 
         Webhooks whose numbers are in ``passed_over`` are left alone.
         """
@@ -90,15 +92,15 @@ class Outbox:
             if passed_over:
                 query = query.where(_LANES.c.webhook.not_in(passed_over))
             found = connection.execute(query.with_for_update(of=_LANES, skip_locked=True)).all()
-            claims = [_take(connection, lane.webhook, lane.lane, holder) for lane in found]
+            claims = [_take(connection, lane.webhook, lane.lane) for lane in found]
         return [claim for claim in claims if claim is not None]
 
-    def send(self, claim: Claim, holder: str, more: Callable[[], bool] = lambda: True) -> Claim | None:
-        """Send a delivery, keep what came of it, and give its lane back; where ``more`` still holds then, the next of
-        the lane if that is due, which is ``holder``'s still."""
+    def send(self, claim: Claim, more: Callable[[], bool] = lambda: True) -> Claim | None:
+        """Send a delivery, keep what came of it, and give its lane back; where ``more`` still holds then, claim the
+        next of the lane if that is due."""
         outcome = call(claim.webhook, claim.delivery.delivery_id, claim.delivery.payload)
         with self._database.writing() as connection:
-            return _settle(connection, claim, holder, outcome, more=more())
+            return _settle(connection, claim, outcome, more=more())
 
     def forget(self) -> int:
         """Remove deliveries that arrived or were given up long ago; returns how many. 1,000 at a time."""
@@ -125,16 +127,17 @@ def _claimable() -> Select[Any]:
     )
 
 
-def _take(connection: Connection, webhook: int, lane: str, holder: str) -> Claim | None:
+def _take(connection: Connection, webhook: int, lane: str) -> Claim | None:
     """Lease a lane that is locked, and give its first delivery; a lane without one has nothing due."""
     here = and_(_LANES.c.webhook == webhook, _LANES.c.lane == lane)
     first = _first(connection, webhook, lane)
     if first is None:
         connection.execute(update(_LANES).where(here).values(due_time=None, lease_until=None, holder=None))
         return None
+    holder = uuid.uuid4().hex
     until = now_ms() + int(1000 * (2 * settings.WEBHOOK_REQUEST_TIMEOUT.get() + 5))
     connection.execute(update(_LANES).where(here).values(lease_until=until, holder=holder))
-    return Claim(connection.execute(select(webhooks).where(webhooks.c.id == webhook)).one(), first)
+    return Claim(connection.execute(select(webhooks).where(webhooks.c.id == webhook)).one(), first, holder)
 
 
 def _first(connection: Connection, webhook: int, lane: str) -> Row[Any] | None:
@@ -146,11 +149,11 @@ def _first(connection: Connection, webhook: int, lane: str) -> Row[Any] | None:
     ).one_or_none()
 
 
-def _settle(connection: Connection, claim: Claim, holder: str, outcome: Outcome, *, more: bool) -> Claim | None:
+def _settle(connection: Connection, claim: Claim, outcome: Outcome, *, more: bool) -> Claim | None:
     webhook, lane = claim.webhook.id, claim.delivery.lane
     here = and_(_LANES.c.webhook == webhook, _LANES.c.lane == lane)
     held = connection.execute(select(_LANES.c.holder).where(here).with_for_update()).scalar()
-    if held != holder:
+    if held != claim.holder:
         # The lease ran out and another sends this delivery, or the webhook is gone: its word counts, not ours.
         return None
     _keep(connection, claim.delivery, outcome)
@@ -158,7 +161,7 @@ def _settle(connection: Connection, claim: Claim, holder: str, outcome: Outcome,
     status = connection.execute(select(webhooks.c.status).where(webhooks.c.id == webhook)).scalar()
     due = None if following is None else following.next_try_time
     if more and due is not None and due <= now_ms() and status == "ACTIVE":
-        return _take(connection, webhook, lane, holder)
+        return _take(connection, webhook, lane)
     connection.execute(update(_LANES).where(here).values(due_time=due, lease_until=None, holder=None))
     return None
 
