@@ -181,19 +181,19 @@ def neighbours_joined(before: Any, now: Any) -> tuple[Any, Any]:
 
 
 def _ks(reference: ColumnProfile, numbers: Any) -> Compared:
-    import warnings
+    import numpy
+    from scipy.special import kolmogorov
 
-    from scipy.stats import ks_2samp
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a p-value that is too small for a double
-        tested = ks_2samp(reference.sample, numbers, method="asymp")
-    spread = 1 / len(numbers) + 1 / len(reference.sample)
+    before, now = numpy.sort(numpy.asarray(reference.sample)), numpy.sort(numbers)
+    values = numpy.concatenate([before, now])
+    heights = [numpy.searchsorted(side, values, side="right") / len(side) for side in (before, now)]
+    distance = float(numpy.abs(heights[0] - heights[1]).max())
+    spread = 1 / len(now) + 1 / len(before)
 
     def chance(alpha: float) -> float:
         return min(1.0, math.sqrt(-math.log(alpha / 2) / 2 * spread))
 
-    return Compared("ks", reference.name, float(tested.statistic), chance, float(tested.pvalue))
+    return Compared("ks", reference.name, distance, chance, float(kolmogorov(distance / math.sqrt(spread))))
 
 
 def _of_categories(reference: ColumnProfile, texts: list[str]) -> list[Compared]:
