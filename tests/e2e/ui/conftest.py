@@ -27,6 +27,8 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]
+# The receivers of webhooks are servers of the tests.
+RECEIVERS_HERE = {"MILLSTREAM_WEBHOOK_ALLOWED_SCHEMES": "http", "MILLSTREAM_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true"}
 SIZE = {"width": 1440, "height": 900}
 Theme = Literal["light", "dark"]
 
@@ -47,7 +49,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The server that all pages are tested on. A test that changes data makes an experiment or a model of its own."""
     subprocess.run([sys.executable, str(ROOT / "tools" / "ui.py"), "build"], check=True)
-    with MillstreamServer(tmp_path_factory.mktemp("site")) as server:
+    with MillstreamServer(tmp_path_factory.mktemp("site"), environment=RECEIVERS_HERE) as server:
         environment = {**os.environ, "MILLSTREAM_TRACKING_URI": server.uri, "OMP_NUM_THREADS": "1"}
         seeded = subprocess.run(
             [sys.executable, "-W", "ignore", str(Path(__file__).with_name("seed.py"))], env=environment,
