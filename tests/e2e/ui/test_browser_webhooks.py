@@ -124,9 +124,8 @@ def test_what_the_server_refuses_is_told_in_the_form(open_page: Opener) -> None:
 def test_the_form_offers_every_event_that_there_is() -> None:
     source = Path(ROOT / "ui/src/pages/webhooks/events.ts").read_text()
     table = source.partition("= {")[2].partition("};")[0]
-    offered = {
-        entity: tuple(re.findall(r'"([a-z_]+)"', actions)) for entity, actions in re.findall(r"(\w+): \[(.*?)\]", table, re.S)
-    }
+    lists = re.findall(r"(\w+): \[(.*?)\]", table, re.S)
+    offered = {entity: tuple(re.findall(r'"([a-z_]+)"', actions)) for entity, actions in lists}
     assert offered == EVENTS
 
 
