@@ -6,6 +6,9 @@ the array: the very numbers that the estimator would make of the table, in the s
 that what follows is the same to the last bit.
 
 It holds for estimators of which we know that they do nothing else with a table. :func:`proven` looks whether it does.
+
+A few rows are predicted on one thread: waking others takes longer than their part of the work, and where the machine
+has something else to do, waiting for them takes a hundred times as long.
 """
 
 from __future__ import annotations
@@ -33,6 +36,10 @@ _OTHERS = ("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifi
            "MiniBatchKMeans", "IsolationForest")
 _PLAIN = frozenset({*_SCALERS, *_LINEAR, *_OTHERS})
 _BOOSTED = frozenset({"XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker"})
+# Those that divide even one row's work among threads of OpenMP.
+_DIVIDED = frozenset({"HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "KMeans", "MiniBatchKMeans",
+                      "KNeighborsClassifier", "KNeighborsRegressor"})
+_LARGE = 64 * 1024 * 1024  # bytes of a boosted model that is not kept twice
 _LIBRARIES = ("sklearn", "xgboost")
 _SIZES = (1, 2, 7, 32)  # rows of the tables that prove it
 
@@ -49,15 +56,54 @@ def plain(estimator: Any, names: Sequence[str]) -> Any:
         if first is None:
             return None
         made = copy.copy(estimator)
-        made.steps = [(steps[0][0], first), *steps[1:]]
+        made.steps = [(steps[0][0], first), *((name, on_one_thread(step)) for name, step in steps[1:])]
         return made
     if not _known(estimator) or getattr(estimator, "n_features_in_", None) != len(names):
         return None
     if _library(estimator) in _BOOSTED:
-        return estimator if estimator.get_booster().feature_names in (None, list(names)) else None
+        return on_one_thread(estimator) if estimator.get_booster().feature_names in (None, list(names)) else None
     made = copy.copy(estimator)
     fitted = made.__dict__.pop("feature_names_in_", None)
     return made if fitted is None or list(fitted) == list(names) else None
+
+
+def on_one_thread(estimator: Any) -> Any:
+    """A model of XGBoost, an estimator or a booster, that predicts on the thread that asks; others as they are."""
+    kind = _library(estimator)
+    if kind not in _BOOSTED and kind != "Booster":
+        return estimator
+    booster = estimator if kind == "Booster" else estimator.get_booster()
+    if len(booster.save_raw()) > _LARGE:
+        return estimator
+    alone = booster.copy()
+    alone.set_param({"nthread": 1})
+    if kind == "Booster":
+        return alone
+    made = copy.copy(estimator)
+    made._Booster = alone
+    return made
+
+
+def undivided(predict: Predict, estimator: Any) -> Predict:
+    """``predict`` of the ``estimator``, on the thread that asks where it divides its work by OpenMP."""
+    steps = [step for _, step in estimator.steps] if _library(estimator) == "Pipeline" else [estimator]
+    if _DIVIDED.isdisjoint(map(_library, steps)):
+        return predict
+    import threadpoolctl  # comes with scikit-learn
+
+    libraries = threadpoolctl.ThreadpoolController().select(user_api="openmp").lib_controllers
+
+    def alone(array: Any) -> Any:
+        before = [library.get_num_threads() for library in libraries]
+        for library in libraries:
+            library.set_num_threads(1)  # of this thread only
+        try:
+            return predict(array)
+        finally:
+            for library, number in zip(libraries, before, strict=True):
+                library.set_num_threads(number)
+
+    return alone
 
 
 def order() -> Literal["C", "F"]:

@@ -133,8 +133,11 @@ class PythonFunction:
     def on_arrays(self, names: Sequence[str]) -> Callable[[Any], Any] | None:
         """``predict`` for arrays of doubles with these columns, the same to the last bit; None where nobody knows."""
         method = self._call.__name__
-        made = getattr(arrays.plain(self.sk_model, names), method, None)
-        return made if made is not None and arrays.proven(self._call, made, names) else None
+        plain = arrays.plain(self.sk_model, names)
+        if plain is None or not hasattr(plain, method):
+            return None
+        made = arrays.undivided(getattr(plain, method), plain)
+        return made if arrays.proven(self._call, made, names) else None
 
     def get_raw_model(self) -> Any:
         """The estimator."""

@@ -115,12 +115,22 @@ class PythonFunction:
 
     def on_arrays(self, names: Sequence[str]) -> Callable[[Any], Any] | None:
         """``predict`` for arrays of doubles with these columns, the same to the last bit; None where nobody knows."""
-        made = getattr(arrays.plain(self.xgb_model, names), "predict", None)
+        if _is_estimator(self.xgb_model):
+            made = getattr(arrays.plain(self.xgb_model, names), "predict", None)
+        else:
+            made = _of_booster(arrays.on_one_thread(self.xgb_model), names)
         return made if made is not None and arrays.proven(self.predict, made, names) else None
 
     def get_raw_model(self) -> Any:
         """The booster or estimator."""
         return self.xgb_model
+
+
+def _of_booster(booster: Any, names: Sequence[str]) -> Callable[[Any], Any]:
+    """``predict`` of a booster for arrays."""
+    from xgboost import DMatrix
+
+    return lambda array: booster.predict(DMatrix(array, feature_names=list(names), nthread=1))
 
 
 def _is_estimator(xgb_model: Any) -> bool:

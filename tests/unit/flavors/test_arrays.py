@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, TransformerMixin, is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -21,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import all_estimators
 from xgboost import XGBClassifier, XGBRegressor
 
-from millstream.flavors import arrays
+from millstream.flavors import arrays, xgboost
 
 DATA, TARGET = load_diabetes(return_X_y=True, as_frame=True)
 CLASSES = (TARGET > 150).astype(int)
@@ -44,7 +46,8 @@ def test_every_estimator_that_is_known_predicts_the_same(name: str) -> None:
         warnings.simplefilter("error")  # of missing names, above all
         for method in METHODS:
             if hasattr(estimator, method):
-                assert arrays.proven(getattr(estimator, method), getattr(plain, method), NAMES), method
+                alone = arrays.undivided(getattr(plain, method), plain)
+                assert arrays.proven(getattr(estimator, method), alone, NAMES), method
     assert "feature_names_in_" not in vars(plain)
     assert list(estimator.feature_names_in_) == NAMES
 
@@ -54,7 +57,8 @@ MODELS = {
     "classifier": fitted(make_pipeline("passthrough", StandardScaler(), LogisticRegression())),
     "forest": fitted(RandomForestRegressor(5, random_state=0)),
     "xgboost": fitted(XGBRegressor(n_estimators=5, n_jobs=1)),
-    "classes of xgboost": fitted(XGBClassifier(n_estimators=5, n_jobs=1)),
+    "classes of xgboost": fitted(XGBClassifier(n_estimators=5)),
+    "xgboost at the end": fitted(make_pipeline(StandardScaler(), XGBRegressor(n_estimators=5))),
 }
 CELLS = st.floats(-2.0**52, 2.0**52, allow_nan=False) | st.integers(-9, 9).map(float)
 
@@ -111,3 +115,39 @@ def test_a_model_that_predicts_something_else_is_found_out() -> None:
     assert not arrays.proven(model.predict, lambda array: list(array[:, 0]), NAMES)
     assert not arrays.proven(lambda table: table, lambda array: array, NAMES)
     assert not arrays.proven(model.predict, lambda array: 1 / 0, NAMES)
+
+
+def test_a_booster_and_an_estimator_of_xgboost_stay_as_they_are() -> None:
+    estimator = fitted(XGBRegressor(n_estimators=5, n_jobs=2))
+    booster = estimator.get_booster()
+
+    def threads(one: Any) -> str:
+        return str(json.loads(one.save_config())["learner"]["generic_param"]["nthread"])
+
+    for model in (estimator, booster):
+        on_arrays = xgboost.PythonFunction(model).on_arrays(NAMES)
+        assert on_arrays is not None
+        array = np.array(DATA, order=arrays.order())
+        np.testing.assert_array_equal(on_arrays(array), xgboost.PythonFunction(model).predict(DATA))
+    assert xgboost.PythonFunction(estimator).on_arrays(NAMES[:9]) is None
+    assert xgboost.PythonFunction(booster).on_arrays(NAMES[:9]) is None
+    assert threads(arrays.on_one_thread(booster)) == "1"
+    assert threads(arrays.on_one_thread(estimator).get_booster()) == "1"
+    assert threads(booster) == "2"
+
+
+def test_work_that_is_divided_is_so_again_afterwards() -> None:
+    libraries = threadpoolctl.ThreadpoolController().select(user_api="openmp").lib_controllers
+    estimator = fitted(HistGradientBoostingRegressor(max_iter=3))
+    seen: list[list[int]] = []
+
+    def predict(array: Any) -> Any:
+        seen.append([library.get_num_threads() for library in libraries])
+        raise ValueError
+
+    with threadpoolctl.threadpool_limits(3, "openmp"):
+        with pytest.raises(ValueError):
+            arrays.undivided(predict, make_pipeline(StandardScaler(), estimator))(DATA)
+        assert [library.get_num_threads() for library in libraries] == [3] * len(libraries)
+    assert libraries and seen == [[1] * len(libraries)]
+    assert arrays.undivided(predict, MODELS["pipeline"]) is predict
