@@ -1,11 +1,11 @@
 // The one table: rows and columns are on the page only while they are in sight. An ARIA grid: one stop of the Tab key,
 // arrows move the active cell, which aria-activedescendant names.
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useId, useImperativeHandle, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type Ref } from "react";
 import { usePreferences } from "@/base/preferences";
 import { useKeys } from "@/base/keys";
 import { Menu, type MenuItem } from "@/parts/Menu";
 import { HeaderCell, TableRow, type RowActions } from "@/parts/TableRow";
+import { baseOf, tallness, useSight } from "@/parts/window";
 
 export interface Column<Row> {
   /** What identifies it within the table. */
@@ -67,14 +67,14 @@ interface Props<Row> {
   ref?: Ref<TableHandle>;
 }
 
+const HEAD = 29;
 const HEIGHTS = { compact: 24, normal: 28, relaxed: 32 };
 const CHECK = 32;
 const NONE: ReadonlySet<string> = new Set();
 
 export function Table<Row>(props: Props<Row>) {
-  const { label, columns, count, rowAt, keyOf, onRange, onOpen, onPeek, onActive, selected, onSelect, onResize, rowClass, empty } = props;
+  const { label, columns, count, rowAt, keyOf, onRange, onOpen, onPeek, onActive, selected, onSelect, onResize, rowClass, empty, main = false, ref } = props;
   const height = HEIGHTS[usePreferences().density];
-  const scroller = useRef<HTMLDivElement>(null);
   const id = useId();
   const [active, setActive] = useState<readonly [number, number]>([0, 0]);
   const [menu, setMenu] = useState<{ at: { x: number; y: number }; items: readonly MenuItem[]; label: string } | null>(null);
@@ -83,22 +83,21 @@ export function Table<Row>(props: Props<Row>) {
   const frozen = useMemo(() => columns.filter((column) => column.frozen), [columns]);
   const moving = useMemo(() => columns.filter((column) => !column.frozen), [columns]);
   const left = check + frozen.reduce((sum, column) => sum + column.width, 0);
-  const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => height, overscan: 6, scrollMargin: 0 });
-  const across = useVirtualizer({
-    horizontal: true, count: moving.length, getScrollElement: () => scroller.current, estimateSize: (index) => moving[index]?.width ?? 0,
-    overscan: 2, paddingStart: left,
-  });
-  useEffect(() => rows.measure(), [rows, height]);
-  useEffect(() => across.measure(), [across, moving, left]);
-  const shownRows = rows.getVirtualItems();
-  const shownColumns = across.getVirtualItems();
-  const firstColumn = shownColumns[0]?.index ?? 0;
-  const lastColumn = shownColumns[shownColumns.length - 1]?.index ?? -1;
+  const edges = useMemo(() => {
+    const made = [0];
+    for (const column of moving) made.push((made[made.length - 1] ?? 0) + column.width);
+    return made;
+  }, [moving]);
+  const sizes = useMemo(() => ({ count, height, head: HEAD, edges, frozen: left }), [count, height, edges, left]);
+  const { scroller, head, body, sight, view, top, scrollTo } = useSight(sizes);
+  const [firstColumn, lastColumn] = sight.columns;
+  const [firstRow, lastRow] = [sight.rows[0], Math.min(sight.rows[1], count - 1)];
   const visible = useMemo(() => moving.slice(firstColumn, lastColumn + 1), [moving, firstColumn, lastColumn]);
-  const gap = (shownColumns[0]?.start ?? left) - left;
-  const width = left + moving.reduce((sum, column) => sum + column.width, 0);
-  const firstRow = shownRows[0]?.index ?? 0;
-  const lastRow = shownRows[shownRows.length - 1]?.index ?? -1;
+  const gap = edges[firstColumn] ?? 0;
+  const width = left + (edges[edges.length - 1] ?? 0);
+  const base = baseOf(firstRow);
+  // Elements of rows that leave are those of rows that come.
+  const pool = Math.ceil(view[1] / height) + 20;
 
   const range = useRef(onRange);
   useEffect(() => {
@@ -111,28 +110,26 @@ export function Table<Row>(props: Props<Row>) {
   const reveal = useCallback((row: number, column: number) => {
     const element = scroller.current;
     if (!element) return;
-    const top = row * height;
-    const room = element.clientHeight - height;
-    if (row >= 0 && top < element.scrollTop) element.scrollTop = top;
-    else if (row >= 0 && top + height > element.scrollTop + room) element.scrollTop = top + height - room;
+    const [start, room] = [row * height, element.clientHeight - HEAD];
+    if (row >= 0 && start < top()) scrollTo(start, null);
+    else if (row >= 0 && start + height > top() + room) scrollTo(start + height - room, null);
     const at = column - frozen.length;
-    if (at < 0) return;
-    const start = moving.slice(0, at).reduce((sum, each) => sum + each.width, 0);
-    const wide = moving[at]?.width ?? 0;
-    if (start < element.scrollLeft) element.scrollLeft = start;
-    else if (left + start + wide > element.scrollLeft + element.clientWidth) element.scrollLeft = left + start + wide - element.clientWidth;
-  }, [height, moving, frozen.length, left]);
+    const [from, to] = [edges[at], edges[at + 1]];
+    if (from === undefined || to === undefined) return;
+    if (from < element.scrollLeft) scrollTo(null, from);
+    else if (left + to > element.scrollLeft + element.clientWidth) scrollTo(null, left + to - element.clientWidth);
+  }, [scroller, height, top, scrollTo, edges, frozen.length, left]);
   const go = useCallback((row: number, column: number) => {
     const next: [number, number] = [Math.max(-1, Math.min(count - 1, row)), Math.max(0, Math.min(columns.length - 1, column))];
     setActive(next);
     reveal(...next);
     if (next[0] >= 0) onActive?.(rowAt(next[0]), next[0]);
   }, [count, columns.length, reveal, onActive, rowAt]);
-  useImperativeHandle(props.ref, () => ({
+  useImperativeHandle(ref, () => ({
     focus: () => scroller.current?.focus(),
     show: (row) => go(row, active[1]),
-    toTop: () => scroller.current?.scrollTo({ top: 0 }),
-  }), [go, active]);
+    toTop: () => scrollTo(0, null),
+  }), [go, active, scroller, scrollTo]);
 
   const select = (from: number, to: number, on: boolean) => {
     if (!onSelect) return;
@@ -167,7 +164,7 @@ export function Table<Row>(props: Props<Row>) {
     const items = columns[column]?.menu?.();
     if (items?.length) setMenu({ at, items, label: `${columns[column]?.title ?? ""}: choices` });
   };
-  const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / height) - 2);
+  const page = Math.max(1, Math.floor(view[1] / height) - 2);
   const press = (event: KeyboardEvent<HTMLDivElement>) => {
     const [row, column] = active;
     const moves: Record<string, readonly [number, number]> = {
@@ -200,7 +197,7 @@ export function Table<Row>(props: Props<Row>) {
     { keys: "k", what: "Row before", group: "Table", run: () => { scroller.current?.focus(); go(Math.max(0, active[0] - 1), active[1]); } },
     ...(onSelect ? [{ keys: "x", what: "Select the row", group: "Table", run: () => toggle(active[0], false) },
       { keys: "Shift+x", what: "Select up to the row", group: "Table", run: () => toggle(active[0], true) }] : []),
-  ], props.main ?? false);
+  ], main);
 
   const actions: RowActions = {
     open: (index, event) => {
@@ -235,7 +232,6 @@ export function Table<Row>(props: Props<Row>) {
   const headerCells = (list: readonly Column<Row>[], from: number) => list.map((column, at) => (
     <HeaderCell
       key={column.key} column={column} index={from + at} id={`${id}--1-${from + at}`} active={active[0] === -1 && active[1] === from + at}
-      left={column.frozen ? check + frozen.slice(0, at).reduce((sum, each) => sum + each.width, 0) : undefined}
       offset={check ? 1 : 0} onMenu={openHeaderMenu} onResize={onResize}
     />
   ));
@@ -246,37 +242,41 @@ export function Table<Row>(props: Props<Row>) {
         aria-multiselectable={onSelect ? true : undefined} aria-activedescendant={count > 0 || active[0] < 0 ? `${id}-${active[0]}-${active[1]}` : undefined}
         tabIndex={0} onKeyDown={press}
       >
-        <div role="rowgroup" className="table-head" style={{ width }}>
-          <div role="row" aria-rowindex={1} className="table-line">
-            {check > 0 && (
-              <div role="columnheader" aria-colindex={1} className="cell check frozen" style={{ width: check, left: 0 }}>
-                <input
-                  type="checkbox" tabIndex={-1} aria-label="Select all loaded rows" checked={all}
-                  ref={(box) => {
-                    if (box) box.indeterminate = !all && Boolean(selected?.size);
-                  }}
-                  onChange={() => (selected?.size ? onSelect?.(NONE) : select(0, count - 1, true))}
-                />
+        <div role="presentation" className="table-size" style={{ width, height: tallness(sizes) }}>
+          <div role="presentation" className="table-layer" style={{ width: view[0], height: view[1] }}>
+            <div role="rowgroup" className="table-head" ref={head} style={{ width }}>
+              <div role="row" aria-rowindex={1} className="table-line">
+                {check > 0 && (
+                  <div role="columnheader" aria-colindex={1} className="cell check frozen" style={{ width: check }}>
+                    <input
+                      type="checkbox" tabIndex={-1} aria-label="Select all loaded rows" checked={all}
+                      ref={(box) => {
+                        if (box) box.indeterminate = !all && Boolean(selected?.size);
+                      }}
+                      onChange={() => (selected?.size ? onSelect?.(NONE) : select(0, count - 1, true))}
+                    />
+                  </div>
+                )}
+                {headerCells(frozen, 0)}
+                <div className="table-gap" style={{ width: gap }} role="presentation" />
+                {headerCells(visible, frozen.length + firstColumn)}
               </div>
-            )}
-            {headerCells(frozen, 0)}
-            <div className="table-gap" style={{ width: gap }} role="presentation" />
-            {headerCells(visible, frozen.length + firstColumn)}
+            </div>
+            <div role="rowgroup" className="table-body" ref={body} style={{ width }}>
+              {Array.from({ length: Math.max(0, lastRow - firstRow + 1) }, (_, at) => firstRow + at).map((index) => {
+                const row = rowAt(index);
+                const key = row === undefined ? "" : keyOf(row);
+                return (
+                  <TableRow
+                    key={index % pool} id={id} row={row} index={index} top={(index - base) * height} height={height} frozen={frozen as readonly Column<unknown>[]}
+                    columns={visible as readonly Column<unknown>[]} first={frozen.length + firstColumn} gap={gap} check={check}
+                    selected={selected?.has(key) ?? false} selectable={check > 0} active={active[0] === index ? active[1] : -1}
+                    className={row === undefined ? undefined : rowClass?.(row)} actions={stable}
+                  />
+                );
+              })}
+            </div>
           </div>
-        </div>
-        <div role="rowgroup" className="table-body" style={{ width, height: rows.getTotalSize() }}>
-          {shownRows.map(({ index }) => {
-            const row = rowAt(index);
-            const key = row === undefined ? `at ${index}` : keyOf(row);
-            return (
-              <TableRow
-                key={key} id={id} row={row} index={index} top={index * height} height={height} frozen={frozen as readonly Column<unknown>[]}
-                columns={visible as readonly Column<unknown>[]} first={frozen.length + firstColumn} gap={gap} check={check}
-                selected={selected?.has(key) ?? false} selectable={check > 0} active={active[0] === index ? active[1] : -1}
-                className={row === undefined ? undefined : rowClass?.(row)} actions={stable}
-              />
-            );
-          })}
         </div>
         {count === 0 && empty && <div className="table-empty" role="row"><div role="gridcell" aria-colspan={columns.length}>{empty}</div></div>}
       </div>

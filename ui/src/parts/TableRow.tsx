@@ -33,12 +33,11 @@ export const TableRow = memo(function TableRow(props: RowProps) {
   const { id, row, index, top, height, frozen, columns, first, gap, check, selected, selectable, active, className, actions } = props;
   const offset = check ? 2 : 1;
   const cell = (column: Column<unknown>, at: number) => {
-    const start = check + frozen.slice(0, at).reduce((sum, each) => sum + each.width, 0);
     return (
       <div
         key={column.key} id={`${id}-${index}-${at}`} role="gridcell" aria-colindex={at + offset}
         className={`cell${column.number ? " number" : ""}${column.frozen ? " frozen" : ""}${active === at ? " active" : ""}${column.className ? ` ${column.className}` : ""}`}
-        style={column.frozen ? { width: column.width, left: start } : { width: column.width }}
+        style={{ width: column.width }}
         onContextMenu={column.cellMenu && ((event) => actions.menu(index, at, event))}
       >
         {row === undefined ? null : column.cell(row, index)}
@@ -52,7 +51,7 @@ export const TableRow = memo(function TableRow(props: RowProps) {
       style={{ transform: `translateY(${top}px)`, height }} onClick={(event) => actions.open(index, event)}
     >
       {check > 0 && (
-        <div role="gridcell" aria-colindex={1} className="cell check frozen" style={{ width: check, left: 0 }} onClick={(event) => event.stopPropagation()}>
+        <div role="gridcell" aria-colindex={1} className="cell check frozen" style={{ width: check }} onClick={(event) => event.stopPropagation()}>
           <input
             type="checkbox" tabIndex={-1} aria-label={`Select row ${index + 1}`} checked={selected} disabled={row === undefined}
             onChange={() => undefined} onClick={(event) => actions.toggle(index, event.shiftKey)}
@@ -71,7 +70,6 @@ interface HeaderProps<Row> {
   index: number;
   id: string;
   active: boolean;
-  left: number | undefined;
   offset: number;
   onMenu: (index: number, at: { x: number; y: number }) => void;
   onResize: ((column: string, width: number) => void) | undefined;
@@ -79,7 +77,7 @@ interface HeaderProps<Row> {
 
 const NARROWEST = 48;
 
-export function HeaderCell<Row>({ column, index, id, active, left, offset, onMenu, onResize }: HeaderProps<Row>) {
+export function HeaderCell<Row>({ column, index, id, active, offset, onMenu, onResize }: HeaderProps<Row>) {
   const cell = useRef<HTMLDivElement>(null);
   const sorted = column.sort === "asc" ? "ascending" : column.sort === "desc" ? "descending" : undefined;
   const resize = (event: PointerEvent<HTMLSpanElement>) => {
@@ -99,8 +97,8 @@ export function HeaderCell<Row>({ column, index, id, active, left, offset, onMen
   return (
     <div
       ref={cell} id={id} role="columnheader" aria-colindex={index + 1 + offset} aria-sort={sorted}
-      className={`cell head${column.number ? " number" : ""}${left === undefined ? "" : " frozen"}${active ? " active" : ""}${column.className ? ` ${column.className}` : ""}`}
-      style={left === undefined ? { width: column.width } : { width: column.width, left }}
+      className={`cell head${column.number ? " number" : ""}${column.frozen ? " frozen" : ""}${active ? " active" : ""}${column.className ? ` ${column.className}` : ""}`}
+      style={{ width: column.width }}
       onContextMenu={column.menu && ((event) => {
         event.preventDefault();
         onMenu(index, { x: event.clientX, y: event.clientY });

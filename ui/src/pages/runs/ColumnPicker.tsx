@@ -1,5 +1,4 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import { useOperation } from "@/api/queries";
 import { ListColumns } from "@/api/schema";
 import { counted, number } from "@/base/format";
@@ -7,6 +6,7 @@ import { ATTRIBUTE_KEYS, kindOf, titleOf } from "@/pages/runs/state";
 import { Button, IconButton } from "@/parts/Button";
 import { Checkbox, Dialog } from "@/parts/Dialog";
 import { Loaded } from "@/parts/States";
+import { useLines } from "@/parts/window";
 
 interface Props {
   experimentIds: readonly string[];
@@ -51,18 +51,17 @@ function Choices({ choices, shown, onChange, onReset }: Pick<Props, "shown" | "o
   const [regex, setRegex] = useState(false);
   const [onlyShown, setOnlyShown] = useState(false);
   const [active, setActive] = useState(0);
-  const scroller = useRef<HTMLDivElement>(null);
   const on = useMemo(() => new Set(shown), [shown]);
   const { found, problem } = useMemo(() => search(choices, text, regex), [choices, text, regex]);
   const listed = onlyShown ? found.filter((choice) => on.has(choice.id)) : found;
-  const rows = useVirtualizer({ count: listed.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 8 });
+  const { scroller, lines, show } = useLines(listed.length, ROW);
   const toggle = (choice: Choice | undefined) => {
     if (choice) onChange(on.has(choice.id) ? shown.filter((id) => id !== choice.id) : [...shown, choice.id]);
   };
   const go = (to: number) => {
     const next = Math.max(0, Math.min(listed.length - 1, to));
     setActive(next);
-    rows.scrollToIndex(next);
+    show(next);
   };
   return (
     <div className="picker">
@@ -99,13 +98,13 @@ function Choices({ choices, shown, onChange, onReset }: Pick<Props, "shown" | "o
           event.preventDefault();
         }}
       >
-        <div style={{ height: rows.getTotalSize(), position: "relative" }} role="presentation">
-          {rows.getVirtualItems().map(({ index, start }) => {
+        <div style={{ height: listed.length * ROW, position: "relative" }} role="presentation">
+          {lines.map((index) => {
             const choice = listed[index];
             return choice && (
               <div
                 key={choice.id} id={`column-${index}`} role="option" aria-selected={on.has(choice.id)} aria-setsize={listed.length} aria-posinset={index + 1}
-                className={`picker-row${index === active ? " active" : ""}`} style={{ transform: `translateY(${start}px)` }}
+                className={`picker-row${index === active ? " active" : ""}`} style={{ transform: `translateY(${index * ROW}px)` }}
                 onClick={() => {
                   setActive(index);
                   toggle(choice);

@@ -79,7 +79,7 @@ export default function Runs({ id }: { id: string }) {
   const colours = useMemo(() => new Map(state.view === "table" ? [] : drawnKey.split(",").map((run, at) => [run, styleOf(at).colour])), [drawnKey, state.view]);
 
   const recount = useRef(0);
-  useEvents(pending ? null : { experimentIds: [id], columns: asked.slice(0, 24) }, (changes) => {
+  useEvents(rows.total === undefined ? null : { experimentIds: [id], columns: asked.slice(0, 24) }, (changes) => {
     if (changes.reset) renew();
     if (changes.cells) patch(changes.cells.ids, changes.cells.cols);
     const there = new Set(loaded());

@@ -1,4 +1,4 @@
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { call } from "@/api/client";
 import { refresh, useOperation } from "@/api/queries";
@@ -26,6 +26,13 @@ export function Views({ experimentId }: { experimentId: string }) {
     toast(`Deleted the view ${view.name}`, { undo: () => save(experimentId, view.name, view.shared, view.state) });
   }, toastError);
   const state = location.search.slice(1);
+  const opened = useRef(false);
+  useEffect(() => {
+    if (opened.current || !views.data) return;
+    opened.current = true;
+    const view = views.data.views?.find((one) => one.view_id === views.data.default_view_id);
+    if (view && !location.search) navigate(`${path`/exp/${experimentId}`}?${view.state}`, { replace: true });
+  }, [views.data, navigate, experimentId]);
   const current = named.find((view) => view.state === state);
   const items: MenuItem[] = [
     ...named.map((view) => ({ label: view.shared ? `${view.name} (shared)` : view.name, checked: view === current, run: () => show(view) })),
