@@ -96,10 +96,12 @@ def cut(transaction: Transaction) -> None:
     """Forget what happened long ago, and remember up to where."""
     connection = transaction.connection
     before = now_ms() - KEPT_MS
-    last = fetch(connection, "SELECT max(seq) FROM changes WHERE time < ?", (before,))[0][0]
-    newest = fetch(connection, "SELECT max(seq) FROM changes")[0][0]
     # The newest row stays: on SQLite the next number comes after it.
-    if last is None or last == newest:
+    last = fetch(
+        connection,
+        "SELECT max(seq) FROM changes WHERE time < ? AND seq < (SELECT max(seq) FROM changes)", (before,),
+    )[0][0]
+    if last is None:
         return
     many(connection, "DELETE FROM changes WHERE seq <= ?", [(last,)])
     many(connection, _INSERT, [(last, "", "", now_ms() + KEPT_MS)])

@@ -1,4 +1,4 @@
-"""Answers that cost much are kept while nothing changes, and for as long as twenty times what they cost."""
+"""Answers that cost much are kept while nothing changes, and for twenty times as long as they took."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from millstream.stores.sql.views.changes import state_of
 V = TypeVar("V")
 
 _KEPT = 64
+_TIMES_COST = 20
 # What costs less than this is made anew whenever anything has changed.
 _CHEAP_SECONDS = 0.05
 
@@ -41,7 +42,7 @@ def recent(transaction: Transaction, what: Hashable, make: Callable[[], V]) -> V
         return found
     made = make()
     took = time.monotonic() - begun
-    until = begun + 20 * took if took > _CHEAP_SECONDS else 0.0
+    until = begun + _TIMES_COST * took if took > _CHEAP_SECONDS else 0.0
     with kept.lock:
         kept.known[what] = (made, state, until)
         kept.known.move_to_end(what)

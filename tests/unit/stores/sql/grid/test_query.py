@@ -133,7 +133,7 @@ def test_postgres_agrees_with_the_evaluator(postgres: Database, few: None, data:
 def test_a_column_of_many_texts_is_read_whole(either: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(values_of_fields, "_DISTINCT", 3)
     texts = ["b", "a", "10", "9", "c" * 200, "c" * 199 + "d"]
-    facts = {"status": "FINISHED", "start_time": 1, "artifact_uri": "s3://x"}
+    facts: dict[str, Any] = {"status": "FINISHED", "start_time": 1, "artifact_uri": "s3://x"}
     runs = [Record({"run_name": text[:5], **facts}, params={"a": text}) for text in texts]
     with transaction(either) as work:
         for part in (runs, runs[:2]):  # too many to jump from one to the next, and few enough
@@ -145,7 +145,7 @@ def test_a_column_of_many_texts_is_read_whole(either: Database, monkeypatch: pyt
 
 def test_runs_without_a_time_come_last(either: Database) -> None:
     with transaction(either) as work:
-        facts = {"status": "FINISHED", "artifact_uri": "s3://x"}
+        facts: dict[str, Any] = {"status": "FINISHED", "artifact_uri": "s3://x"}
         experiment, known = enter(
             work.connection,
             [Record({"run_name": str(time), "start_time": time, **facts}) for time in (5, None, 7, None, 6)],
