@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dates
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from millstream.models.cells import from_python
 from millstream.models.schema import Array, ColSpec, ColumnType, DataType, Map, Object, Schema
 from millstream.models.widening import Misfit
 
+_KEPT_CHARACTERS = 16_384  # of the names of one request, so that strangers' do not fill the memory
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 HINTS = {
     "dataframe_split": '{"columns": […], "data": [[…], …]}, as DataFrame.to_dict(orient="split") gives',
@@ -75,8 +77,26 @@ def frame(
     known = _known(schema, labels)
     places = enumerate(zip(labels, columns, strict=True))
     made = pandas.DataFrame({place: _column(values, known.get(name)) for place, (name, values) in places}, index=index)
-    made.columns = pandas.DataFrame(columns=labels).columns
+    made.columns = _index(labels)
     return made
+
+
+def _index(labels: list[Any]) -> Any:
+    """The index of these columns. Names are remembered: finding their type takes longer than all the rest of a row."""
+    if set(map(type, labels)) == {str} and sum(map(len, labels)) <= _KEPT_CHARACTERS:
+        return _kept_index(tuple(labels)).view()
+    return _new_index(labels)
+
+
+@functools.lru_cache(256)
+def _kept_index(names: tuple[str, ...]) -> Any:
+    return _new_index(list(names))
+
+
+def _new_index(labels: list[Any]) -> Any:
+    import pandas
+
+    return pandas.DataFrame(columns=labels).columns
 
 
 def decoded(value: Any, kind: ColumnType) -> Any:

@@ -54,6 +54,17 @@ def test_frames_without_a_schema() -> None:
     assert data.columns.tolist() == [("a", 1)]
 
 
+@pytest.mark.parametrize("labels", [["a", "b"], [1, 2], [True, 1.5], ["a", None], ["a", 1], ["x" * 20_000, "b"],
+                                    [["a", 1], ["b", 2]], ["b", "b"]])
+def test_columns_are_those_of_a_frame_made_of_them(labels: list[Any]) -> None:
+    body = {"dataframe_split": {"columns": labels, "data": [[1, 2]]}}
+    expected = pd.DataFrame(columns=[tuple(one) if isinstance(one, list) else one for one in labels]).columns
+    for _ in range(2):
+        data, _ = parse(body)
+        pd.testing.assert_index_equal(data.columns, expected, exact=True)
+        data.columns.names = ["changed"] * data.columns.nlevels
+
+
 @pytest.mark.parametrize("form", ["inputs", "instances"])
 def test_values_and_rows(form: str) -> None:
     assert parse({form: [1, 2]}, Schema([ColSpec("long")])) == ([1, 2], None)
