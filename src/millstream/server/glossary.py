@@ -5,6 +5,8 @@ The reference page and the OpenAPI document are made with it, and a test asks th
 
 from __future__ import annotations
 
+from millstream.server.glossary_monitoring import MONITORING
+
 FIELDS: dict[str, str] = {
     "artifact_directory_path": "The folder to list, relative to the root of the model's files; the root unless given.",
     "artifact_file_path": "The file, relative to the root of the model's files.",
@@ -397,6 +399,8 @@ OVERRIDES |= {
     "ImportedModelVersion.location": "Where its files are now, a URI; what its source means here, unless given.",
     "ImportedRegisteredModel.last_version": "The greatest number that a version of it has had.",
 }
+
+OVERRIDES |= MONITORING
 
 
 def describe(owner: str, field: str) -> str | None:
