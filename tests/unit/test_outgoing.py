@@ -233,6 +233,33 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(server: str, mon
     assert next(answers) == "127.0.0.2"  # not asked a second time
 
 
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
+def test_an_answer_that_drips_in_ends_by_the_deadline(said: bytes) -> None:
+    # Each byte comes in time for its own step; all of them together do not.
+    ended = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(said)
+            while not ended.wait(0.01):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,))
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        matching = pytest.raises(Unreachable, match="timed out|too long")
+        with matching, get(url, timeout=20.0, total_timeout=0.3) as answer:
+            answer.read()
+        ended.set()
+        thread.join(30)
+
+
 def test_the_setting_opens_the_way(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLSTREAM_ALLOW_PRIVATE_ADDRESSES", "true")
     with outgoing.request("GET", server + "/data", max_bytes=2000) as answer:
