@@ -306,6 +306,7 @@ class WebhookConformance:
         facts = [{name: one["data"][name] for name in one["data"] if name != "user"} for one in told]
         assert facts[0] == {"name": "loan", "version": "1", "id": said.id, "comment": "good on old data"}
         assert (facts[1]["name"], facts[1]["rule"]) == ("loan", "described")
+        assert (facts[1]["definition"]["kind"], facts[1]["definition"]["stages"]) == ("description", ["Production"])
         assert facts[2] == {
             "name": "loan", "version": "1", "id": asked.id, "from_stage": "None", "to_stage": "Staging",
             "comment": "please",

@@ -24,7 +24,8 @@ from millstream.operations import (
 from millstream.stores.sql.database import Database
 from millstream.stores.sql.transaction import now_ms
 from millstream.stores.sql.webhooks.checks import allows_private, check_events, check_url
-from millstream.stores.sql.webhooks.payloads import event_of_managed, sample
+from millstream.stores.sql.webhooks.payloads import event_of_managed
+from millstream.stores.sql.webhooks.samples import sample
 from millstream.stores.sql.webhooks.sealing import unseal
 from millstream.stores.sql.webhooks.subscriptions import no_webhook
 from millstream.stores.sql.webhooks.tables import webhooks

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from millstream.entities.model_registry import ALL_STAGES, STAGE_ARCHIVED
-from millstream.entities.webhook import ANY, EVENTS, STAGED, check_event
+from millstream.entities.webhook import ANY, EVENTS, check_event
 from millstream.stores.sql.registry.tables import (
     model_version_tags,
     model_versions,
@@ -123,7 +123,7 @@ def _ours(event: Event) -> dict[str, Any]:
     if entity == "transition_request":
         return {"id": facts.get("key"), "from_stage": before, "to_stage": after, **rest}
     if entity == "model_rule":
-        return {"rule": facts.get("key"), **rest}
+        return {"rule": facts.get("key"), **({"definition": json.loads(after)} if after else {}), **rest}
     return rest
 
 
@@ -221,33 +221,6 @@ def body_for(webhook: Row[Any], event: Event, data: dict[str, Any]) -> str:
     if webhook.payload_format == "DATABRICKS":
         return managed_body(event, data, webhook.webhook_id, webhook.events.split(","))
     return mlflow_body(event, data)
-
-
-def sample(webhook: Row[Any], name: str, timestamp: int, user: str) -> str:
-    """The body of an event that has not happened, for a test. ``name`` may hold ``*``."""
-    if name == ANY:
-        name = "model_version.created"
-    kind, _, stage = name.partition(":")
-    entity, _, action = kind.partition(".")
-    kind = f"{entity}.{EVENTS[entity][0]}" if action == ANY else kind
-    model = webhook.model or "example_model"
-    facts = {
-        "version": None if entity in ("registered_model", "registered_model_tag", "endpoint", "monitor") else 1,
-        "key": "example", "before": "None" if kind in STAGED else "old", "after": stage or "Production"
-        if kind in STAGED else "new",
-    }
-    event = Event(kind, model, timestamp, user, facts)
-    made: dict[str, Any] = {"name": model}
-    if kind == "registered_model.created":
-        made |= {"tags": {"example": "new"}, "description": "An example"}
-    elif kind == "model_version.created":
-        made |= {
-            "version": "1", "source": "models:/example", "run_id": "0123456789abcdef0123456789abcdef",
-            "tags": {"example": "new"}, "description": "An example",
-        }
-    else:
-        made = details(event)
-    return body_for(webhook, event, made)
 
 
 def _text(body: dict[str, Any]) -> str:
