@@ -222,11 +222,11 @@ def test_everything_is_found_below_a_prefix_too(tmp_path: Path) -> None:
             "/deep/mlflow/",
             f"/deep/mlflow{API}/experiments/get?experiment_id=0",
             f"{API}/experiments/get?experiment_id=0",
-            "/deep/mlflow/experiments/0",
+            "/deep/mlflow/plain/experiments/0",
         ):
             assert call(address, "GET", path).status == 200, path
         assert call(address, "GET", "/deep/mlflowx/health").status == 404
-        assert 'href="/deep/mlflow/docs"' in call(address, "GET", "/deep/mlflow/").text
+        assert 'href="/deep/mlflow/docs"' in call(address, "GET", "/deep/mlflow/plain").text
 
 
 def test_a_server_of_artifacts_only(tmp_path: Path) -> None:
