@@ -41,8 +41,14 @@ from millstream.entities import (
     RunTag,
 )
 from millstream.errors import InvalidValue
-from millstream.interop.source import BATCH, RUN_NAME_TAG, Point, Series, Source, left_behind, settle
-from millstream.operations.imports import ImportedExperiment, ImportedLoggedModel, ImportedRun
+from millstream.interop.mlruns_registry import read_registry
+from millstream.interop.source import BATCH, RUN_NAME_TAG, Point, Series, Source, settle
+from millstream.operations.imports import (
+    ImportedExperiment,
+    ImportedLoggedModel,
+    ImportedRegisteredModel,
+    ImportedRun,
+)
 from millstream.stores.opening import IMPORTED
 
 if TYPE_CHECKING:
@@ -66,11 +72,6 @@ class FolderSource(Source):
             raise InvalidValue(f"{str(self._folder)!r} holds no file store of MLflow",
                                hint="name the folder that holds the experiments' folders, usually called mlruns")
         self._homes: dict[str, Path] = {}
-        registry = self._folder / _REGISTRY
-        if registry.is_dir():
-            count = sum((entry / _META).is_file() for entry in registry.iterdir())
-            if count:
-                self.notes.append(left_behind(count, "registered model"))
 
     @property
     def title(self) -> str:
@@ -235,6 +236,32 @@ class FolderSource(Source):
             deleted = info.last_updated_timestamp_ms if meta.get("lifecycle_stage") == "deleted" else None
             made.append(ImportedLoggedModel(model, deleted))
         return made
+
+    # Registered models
+
+    def registered_models(self) -> Iterator[ImportedRegisteredModel]:
+        folders = [folder for folder in _folders(self._folder / _REGISTRY) if (folder / _META).is_file()]
+        return read_registry(folders, self._meta, _texts, self._absolute, self.notes)
+
+    def _absolute(self, uri: str) -> str:
+        """A place as roots are written: a path, where it is on this machine."""
+        parts = urlsplit(uri)
+        if parts.scheme not in ("", "file"):
+            return uri
+        path = unquote(parts.path) if parts.scheme else uri
+        return str((self._folder.parent / path).absolute()) if path else ""
+
+    def root_of_run(self, run_id: str) -> str | None:
+        return self._root_of(Path(run_id), "artifact_uri")
+
+    def root_of_model(self, model_id: str) -> str | None:
+        return self._root_of(Path("models", model_id), "artifact_location")
+
+    def _root_of(self, below: Path, field: str) -> str | None:
+        for home in self._homes.values():
+            if (home / below / _META).is_file():
+                return _root(self._meta(home / below).get(field), home / below / "artifacts")
+        return None
 
     def _model_metrics(self, folder: Path, model_id: str) -> list[Metric]:
         """The last point of each metric, dataset and run: lines of timestamp, value, step, run, dataset, digest."""

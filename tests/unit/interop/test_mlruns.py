@@ -10,7 +10,9 @@ import pytest
 from millstream.errors import InvalidValue
 from millstream.interop.mlruns import FolderSource, holds_file_store, wants_import
 from millstream.interop.source import Series
+from millstream.operations import GetModelVersionDownloadUri
 from millstream.operations.imports import ImportedRun
+from millstream.stores import open_store
 
 RUN = "a" * 32
 
@@ -138,12 +140,50 @@ def test_runs_of_a_deleted_experiment_are_deleted_with_it(tmp_path: Path) -> Non
     assert [found.deleted_time for found in runs] == [77, 66]
 
 
-def test_registered_models_stay_behind_and_are_counted(tmp_path: Path) -> None:
-    experiment(tmp_path)
-    write(tmp_path / "models" / "churn" / "meta.yaml", b"name: churn\n")
+def test_registered_models_with_their_versions(tmp_path: Path) -> None:
+    home = experiment(tmp_path)
+    run(home)
+    registry = tmp_path / "models"
+    write(registry / "churn" / "meta.yaml", b"name: churn\ncreation_timestamp: 5\ndescription: null\n")
+    write(registry / "churn" / "tags" / "team" / "own", b"risk")
+    write(registry / "churn" / "aliases" / "champion", b"2\n")
+    for number, more in (
+        (1, f"current_stage: Production\nsource: file://{home}/{RUN}/artifacts/m\nrun_id: {RUN}\n"),
+        (2, f"current_stage: None\nsource: runs:/{RUN}/m\ndescription: d\n"),
+        (3, "status: FAILED_REGISTRATION\n"), (10, "current_stage: Deleted_Internal\n"),
+    ):
+        write(registry / "churn" / f"version-{number}" / "meta.yaml", f"creation_timestamp: {number}\n{more}".encode())
+    write(registry / "churn" / "version-2" / "tags" / "k", b"v")
+    write(registry / "churn" / "version-x" / "meta.yaml", b"")
+    write(registry / "hello" / "meta.yaml", b"name: hello\n")
+    write(registry / "hello" / "tags" / "mlflow.prompt.is_prompt", b"true")
+    write(registry / ("m-" + "0" * 32) / "meta.yaml", ("name: m-" + "0" * 32).encode())
     with FolderSource(tmp_path) as source:
-        assert [item.experiment.name for item in source.experiments()] == ["one"]
-        assert source.notes == ["not imported, as an import does not carry them: 1 registered model"]
+        source.experiments()
+        (item,) = source.registered_models()
+        assert source.root_of_run(RUN) == str(home / RUN / "artifacts")
+        assert (source.root_of_run("b" * 32), source.root_of_model("m")) == (None, None)
+        assert [note.partition(":")[0] for note in source.notes] == [
+            "version 3 of the registered model 'churn' is FAILED_REGISTRATION",
+            f"the registered model 'm-{'0' * 32}' is left out", "not imported, as an import does not carry them",
+        ]
+    assert (item.model.tags, item.model.aliases, item.last_version) == ({"team/own": "risk"}, {"champion": "2"}, 10)
+    found = [(one.version.version, one.version.current_stage, one.version.tags, one.location) for one in item.versions]
+    assert found == [
+        ("1", "Production", {}, str(home / RUN / "artifacts" / "m")),
+        ("2", "None", {"k": "v"}, f"runs:/{RUN}/m"),
+    ]
+
+
+def test_a_folder_that_is_opened_has_its_registered_models(tmp_path: Path) -> None:
+    home = experiment(tmp_path)
+    run(home)
+    write(tmp_path / "models" / "churn" / "meta.yaml", b"name: churn\n")
+    write(tmp_path / "models" / "churn" / "version-1" / "meta.yaml", f"source: runs:/{RUN}/m\n".encode())
+    with open_store(str(tmp_path)) as store:
+        assert store.execute(GetModelVersionDownloadUri("churn", "1")).artifact_uri == (
+            str(home / RUN / "artifacts" / "m")
+        )
 
 
 def test_which_folders_hold_a_file_store(tmp_path: Path) -> None:
