@@ -24,6 +24,7 @@ from millstream.entities.monitoring import AlertAction
 from millstream.stores.http.store import HttpStore
 from millstream.tracking.client import MlflowClient
 from tests.clients.run import CLIENTS, python_of
+from tests.isolation import isolated
 from tests.servers.host import Host
 from tests.servers.millstream import MillstreamServer
 from tests.servers.processes import wait_until
@@ -40,10 +41,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def store_uri(place: Path) -> Iterator[str]:
-    uri, before = f"sqlite:///{place}/store.db", millstream.get_tracking_uri()
-    millstream.set_tracking_uri(uri)
-    yield uri
-    millstream.set_tracking_uri(before)
+    with pytest.MonkeyPatch.context() as patch, isolated(place, patch):
+        uri = f"sqlite:///{place}/store.db"
+        millstream.set_tracking_uri(uri)
+        yield uri
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,16 @@ from millstream.flavors import profiles
 from millstream.models.mlmodel import Model
 from millstream.models.profile import FILE, Profile, profile
 from millstream.monitoring import get_profile, set_profile
+from tests.isolation import isolated
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 MODEL = LogisticRegression(max_iter=500).fit(X, Y)
 
 
 @pytest.fixture(autouse=True)
-def tracking(tmp_path: Path) -> Any:
-    before = millstream.get_tracking_uri()
-    millstream.set_tracking_uri(str(tmp_path / "tracking"))
-    yield
-    millstream.set_tracking_uri(before)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with isolated(tmp_path, monkeypatch):
+        yield
 
 
 def test_training_data_that_are_given_are_profiled(tmp_path: Path) -> None:
