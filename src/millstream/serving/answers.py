@@ -7,6 +7,7 @@ Dates are ISO texts, bytes base64.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -51,6 +52,15 @@ def parts(predicted: Any, rows: Sequence[int]) -> list[bytes] | None:
         made.append(printed(answer[start:start + count]))
         start += count
     return made
+
+
+def pieces(predicted: Any, rows: Sequence[int]) -> list[Any] | None:
+    """The predictions for requests of so many rows each; None when ``predicted`` has not one entry a row."""
+    if not by_rows(predicted, sum(rows)):
+        return None
+    cut = getattr(predicted, "iloc", predicted)
+    ends = list(itertools.accumulate(rows))
+    return [cut[end - count:end] for end, count in zip(ends, rows, strict=True)]
 
 
 def by_rows(predicted: Any, rows: int) -> bool:

@@ -91,7 +91,8 @@ class Application:
         self.active = 0
         self._held = 0
         self._schema = model.metadata.get_input_schema()
-        self._reader = Reader(self._schema, None if self._on_arrays is None else arrays.order())
+        self._order = None if self._on_arrays is None else arrays.order()
+        self._reader = Reader(self._schema, self._order)
         self._gate = Gate(config.host, config.allowed_hosts)
         self._routes = self._table()
         names = ["nowhere", *dict.fromkeys(name for name, _, _ in self._routes.values())]
@@ -283,7 +284,8 @@ class Application:
         if b"inference-header-content-length" in request.headers:
             raise BadRequest("binary tensors are not read here", hint="send the data of the inputs as JSON")
         body = await self._body(request)
-        asked = InferRequest(body, self._schema)
+        alone = not (self.predictions.batched and self._reader.merges)
+        asked = InferRequest(body, self._schema, self._order, alone=alone)
         future = self.predictions.ask(
             asked, request.due, lambda made: asked.answer(made, self.config.name), request.id.decode()
         )

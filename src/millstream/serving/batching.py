@@ -27,15 +27,14 @@ from time import thread_time
 from typing import Any, Protocol, cast
 
 from millstream.errors import FunctionFailed, MillstreamError, NotInTime, TooManyRequests
-from millstream.serving.answers import parts, printed, values
+from millstream.serving.answers import by_rows, parts, pieces, printed, values
 from millstream.serving.config import Limits
-from millstream.serving.forms import Asked, merged
 
 logger = logging.getLogger("millstream.serving")
 
 
 class Readable(Protocol):
-    """A request as the thread reads it; those with equal keys that are not None are :class:`Asked`."""
+    """A request as the thread reads it; those with equal keys that are not None may be merged."""
 
     @property
     def key(self) -> Any: ...
@@ -47,6 +46,8 @@ class Readable(Protocol):
     def is_array(self) -> bool: ...
 
     def read(self) -> tuple[Any, dict[str, Any] | None]: ...
+
+    def merged(self, others: Sequence[Any]) -> tuple[Any, dict[str, Any] | None]: ...
 
 
 Predict = Callable[[Any, "dict[str, Any] | None"], Any]
@@ -267,15 +268,21 @@ class Predictions:
     def predicted(self, together: Sequence[Waiting]) -> tuple[list[Outcome], bool]:
         """The outcome for each request, and whether the model was seen to answer by rows, as far as one can tell."""
         if len(together) > 1:
+            first, *others = [one.asked for one in together]
+            rows = [one.asked.rows for one in together]
             try:
-                data, params = merged([cast(Asked, one.asked) for one in together])
-                answers = parts(self._predict(data, params), [one.asked.rows for one in together])
+                data, params = first.merged(others)
+                predicted = self._predict(data, params)
+                if together[0].finish is None:
+                    answers: list[Any] | None = parts(predicted, rows)
+                else:
+                    answers = pieces(predicted, rows)
             except Exception as error:
                 logger.debug("a prediction for several requests failed: %s", type(error).__name__)
                 return [self._alone(one)[0] for one in together], True
-            if answers is not None:
-                return list(answers), True
-            return [self._alone(one)[0] for one in together], False
+            if answers is None:
+                return [self._alone(one)[0] for one in together], False
+            return [self._finished(one, answer) for one, answer in zip(together, answers, strict=True)], True
         outcome, by_rows = self._alone(together[0])
         return [outcome], by_rows
 
@@ -285,16 +292,28 @@ class Predictions:
             data, params = asked.read()
             predicted = self._predict(data, params)
             if one.finish is not None:
-                return one.finish(predicted), True
+                return self._finished(one, predicted), asked.key is None or by_rows(predicted, asked.rows)
             if asked.key is None:
                 return printed(values(predicted)), True
             answers = parts(predicted, [asked.rows])
             return (answers[0], True) if answers is not None else (printed(values(predicted)), False)
-        except MillstreamError as error:
-            return error, True
         except Exception as error:
-            logger.error("the model did not predict", exc_info=error, extra={"facts": {"request": one.id}})
-            return failed(error), True
+            return self._told(one, error), True
+
+    def _finished(self, one: Waiting, answer: Any) -> Outcome:
+        """The body of an answer of :func:`parts`, or what ``finish`` makes of a prediction."""
+        if one.finish is None:
+            return cast(bytes, answer)
+        try:
+            return one.finish(answer)
+        except Exception as error:
+            return self._told(one, error)
+
+    def _told(self, one: Waiting, error: Exception) -> Outcome:
+        if isinstance(error, MillstreamError):
+            return error
+        logger.error("the model did not predict", exc_info=error, extra={"facts": {"request": one.id}})
+        return failed(error)
 
 
 class _Thread:

@@ -94,19 +94,18 @@ class Asked:
             return payloads.parse(body, self._schema)
         return _table(self._kind, self._body, self._schema), None
 
-
-def merged(asked: Sequence[Asked]) -> tuple[Any, dict[str, Any] | None]:
-    """The data of alike requests one after the other, and the params that they share."""
-    first = asked[0]
-    if first.doubles is not None and (numbers := first.doubles(_rows(asked))) is not None:
-        return numbers, first._body.get("params")
-    form = first.key[0]
-    bodies = [one._body[form] for one in asked]
-    if form == "dataframe_split":
-        content: Any = {**bodies[0], "data": [row for body in bodies for row in body["data"]]}
-    else:
-        content = [row for body in bodies for row in body]
-    return payloads.parse({**first._body, form: content}, first._schema)
+    def merged(self, others: Sequence[Asked]) -> tuple[Any, dict[str, Any] | None]:
+        """The data of this one and the ``others`` that are alike, one after the other, and the params of all."""
+        asked = (self, *others)
+        if self.doubles is not None and (numbers := self.doubles(_rows(asked))) is not None:
+            return numbers, self._body.get("params")
+        form = self.key[0]
+        bodies = [one._body[form] for one in asked]
+        if form == "dataframe_split":
+            content: Any = {**bodies[0], "data": [row for body in bodies for row in body["data"]]}
+        else:
+            content = [row for body in bodies for row in body]
+        return payloads.parse({**self._body, form: content}, self._schema)
 
 
 def _rows(asked: Sequence[Asked]) -> list[list[Any]]:
@@ -159,7 +158,8 @@ class Reader:
         self._schema = schema
         self._tensors = schema is not None and schema.is_tensor_spec()
         columns = [spec for spec in schema or () if isinstance(spec, ColSpec)]
-        self._batches = self._tensors or all(spec.type in _PLAIN for spec in columns)
+        # Whether requests may be merged at all.
+        self.merges = self._tensors or all(spec.type in _PLAIN for spec in columns)
         self._floats = frozenset(spec.name for spec in columns if spec.type in _FLOATS)
         self._real = self._tensors and all(
             spec.type.kind == "f" for spec in schema or () if not isinstance(spec, ColSpec)
@@ -175,7 +175,7 @@ class Reader:
         if kind != JSON or len(body) > LARGE_BYTES:
             return Asked(kind, body, self._schema)
         values = decoded(body)
-        if alone or not self._batches or len(body) > SMALL_BYTES or not isinstance(values, dict):
+        if alone or not self.merges or len(body) > SMALL_BYTES or not isinstance(values, dict):
             return Asked(kind, values if isinstance(values, dict) else body, self._schema)
         key, rows = self._alike(values)
         return Asked(kind, values, self._schema, key, rows, self._doubles_of(key) if key is not None else None)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,7 +19,7 @@ from millstream.errors import BadRequest, FunctionFailed
 from millstream.models.schema import ColSpec, Schema
 from millstream.models.signature import ModelSignature
 from millstream.serving.answers import values
-from millstream.serving.forms import decoded
+from millstream.serving.forms import SMALL_BYTES, decoded
 
 DATATYPES = {
     "BOOL": "bool", "UINT8": "uint8", "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "INT8": "int8",
@@ -31,19 +31,46 @@ _OF_COLUMNS = {"boolean": "BOOL", "integer": "INT32", "long": "INT64", "float": 
 
 
 class InferRequest:
-    """The body of an ``infer`` call; ``read()`` gives the data and params."""
+    """The body of an ``infer`` call; ``read()`` gives the data and params.
 
-    def __init__(self, body: bytes, schema: Schema | None) -> None:
-        self.key = None
+    A small one that may be merged with others (not ``alone``) is read at once: those of equal ``key``, not None, have
+    the same tensors but for their rows. ``arrays`` is the order in memory of the array that the model takes in place of
+    a table of doubles. Raises BadRequest for a body that is not of the protocol.
+    """
+
+    def __init__(
+        self, body: bytes, schema: Schema | None, arrays: Literal["C", "F"] | None = None, *, alone: bool = True
+    ) -> None:
+        self.key: Any = None
         self.rows = 0
         self.is_array = False
         self._body = body
         self._schema = schema
+        self._order: Literal["C", "F"] | None = None
+        self._tensors: list[tuple[str, Any]] | None = None
+        self._params: dict[str, Any] | None = None
         self.id: str | None = None
         self._wanted: list[str] = []
+        if not alone and len(body) <= SMALL_BYTES:
+            self._tensors = self._parsed()
+            self._find_alike(arrays)
 
     def read(self) -> tuple[Any, dict[str, Any] | None]:
         """The data and params. Raises BadRequest for a body that is not of the protocol."""
+        if self._tensors is None:
+            self._tensors = self._parsed()
+        return self._data(self._tensors), self._params
+
+    def merged(self, others: Sequence[InferRequest]) -> tuple[Any, dict[str, Any] | None]:
+        """The data of this one and the ``others`` that are alike, one after the other, and the params."""
+        import numpy
+
+        all_of_them = [one._tensors or [] for one in (self, *others)]
+        joined = [(columns[0][0], numpy.concatenate([tensor for _, tensor in columns]))
+                  for columns in zip(*all_of_them, strict=True)]
+        return self._data(joined), self._params
+
+    def _parsed(self) -> list[tuple[str, Any]]:
         body = decoded(self._body)
         tensors = body.get("inputs") if isinstance(body, dict) else None
         if not isinstance(tensors, list) or not tensors:
@@ -54,12 +81,38 @@ class InferRequest:
         if not isinstance(outputs, list) or not all(isinstance(one, dict) and "name" in one for one in outputs):
             raise BadRequest("outputs are a list of objects with a name", hint="leave them out for all that there are")
         self._wanted = [str(one["name"]) for one in outputs]
-        params = body.get("parameters") or None
-        if params is not None and not isinstance(params, dict):
+        self._params = body.get("parameters") or None
+        if self._params is not None and not isinstance(self._params, dict):
             raise BadRequest("parameters are a JSON object")
-        return self._data([_tensor(one) for one in tensors]), params
+        return [_tensor(one) for one in tensors]
+
+    def _find_alike(self, arrays: Literal["C", "F"] | None) -> None:
+        """What others have to be like, and whether the model gets an array of it."""
+        tensors = self._tensors or []
+        if not all(tensor.ndim and len(tensor) for _, tensor in tensors) or len({len(one) for _, one in tensors}) != 1:
+            return
+        self.rows = len(tensors[0][1])
+        self.key = ("infer", tuple((name, tensor.dtype.str, tensor.shape[1:]) for name, tensor in tensors),
+                    None if self._params is None else msgspec.json.encode(self._params))
+        if arrays is None or self._params is not None or self._schema is None:
+            return
+        if all(tensor.dtype.str.endswith("f8") for _, tensor in tensors):
+            names = self._schema.input_names()
+            if [name for name, _ in tensors] == names:
+                if all(math.prod(tensor.shape[1:]) == 1 for _, tensor in tensors):
+                    self._order = "F"  # the columns of a table that was made of columns lie one after the other
+            elif len(tensors) == 1 and tensors[0][1].shape[1:] == (len(names),) and tensors[0][0] not in names:
+                self._order = arrays
+        self.is_array = self._order is not None
 
     def _data(self, tensors: list[tuple[str, Any]]) -> Any:
+        if self._order is not None:
+            import numpy
+
+            rows = tensors[0][1].shape[0]
+            table = numpy.empty((rows, sum(tensor.size // rows for _, tensor in tensors)), order=self._order)
+            table[:] = numpy.concatenate([tensor.reshape(rows, -1) for _, tensor in tensors], axis=1)
+            return table
         named = dict(tensors)
         if len(named) != len(tensors):
             raise BadRequest("two inputs have the same name")

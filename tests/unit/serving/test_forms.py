@@ -15,7 +15,7 @@ from millstream.errors import BadRequest, UnknownContentType
 from millstream.models import payloads
 from millstream.models.schema import ColSpec, Schema, TensorSpec
 from millstream.serving.answers import parts, printed, values
-from millstream.serving.forms import CSV, JSON, PARQUET, Asked, Reader, content_kind, merged
+from millstream.serving.forms import CSV, JSON, PARQUET, Asked, Reader, content_kind
 
 TYPED = Schema([ColSpec("double", "a"), ColSpec("long", "b", required=False), ColSpec("string", "c")])
 
@@ -117,7 +117,7 @@ def test_a_table_of_doubles_is_made_at_once_and_is_the_same(rows: list[list[floa
     asked = Reader(schema).read(JSON, json.dumps({**body, "params": {"p": 1}}).encode(), alone=False)
     assert asked.key is not None
     expected = payloads.parse({**body, "params": {"p": 1}}, schema)
-    for data, params in (asked.read(), merged([asked])):
+    for data, params in (asked.read(), asked.merged([])):
         pd.testing.assert_frame_equal(data, expected[0])
         assert params == expected[1]
 
@@ -135,7 +135,7 @@ def test_a_model_that_takes_arrays_gets_the_numbers_of_the_table(form: str, orde
         return reader.read(JSON, json.dumps({**body, **more}).encode(), alone=False)
 
     one, other = asked([1, 2.5], [-3.25, 4]), asked([5, 6])
-    data, params = merged([one, other])
+    data, params = one.merged([other])
     assert one.is_array and one.key == other.key and params is None
     assert data.dtype == np.float64 and data.flags[f"{order}_CONTIGUOUS"]
     np.testing.assert_array_equal(data, [[1, 2.5], [-3.25, 4], [5, 6]])
@@ -180,6 +180,6 @@ def test_merged_requests_answer_as_each_alone(requests: list[Any], form: str, sc
             alone = [printed(values(echo(asked.read()[0]))) for asked in group]
         except BadRequest:  # in the batch it is the same, and each is repeated alone
             continue
-        data, params = merged(group)
+        data, params = group[0].merged(group[1:])
         assert params is None
         assert parts(echo(data), [asked.rows for asked in group]) == alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from millstream.errors import BadRequest, FunctionFailed, InvalidValue
 from millstream.models.schema import ColSpec, Schema, TensorSpec
+from millstream.serving.batching import Predictions
 from millstream.serving.config import Limits, ServingConfig
 from millstream.serving.run import name_of
 from millstream.serving.tensors import InferRequest
@@ -70,6 +72,79 @@ def test_answers_are_tensors() -> None:
         {"name": "predictions", "datatype": "BYTES", "shape": [2], "data": ["a", "b"]}]
     with pytest.raises(FunctionFailed, match="different lengths"):
         every.answer([[1], [1, 2]], "net")
+
+
+DOUBLES = Schema([ColSpec("double", "a"), ColSpec("double", "b")])
+PAIR = [tensor([1, None], name="a"), tensor([[3], [4]], shape=[2, 1], name="b")]
+TABLE = [tensor([[1, 3], [None, 4]], shape=[2, 2])]
+
+
+def several(*inputs: dict[str, Any], schema: Schema | None = None, arrays: Any = None, **more: Any) -> InferRequest:
+    return InferRequest(json.dumps({"inputs": list(inputs), **more}).encode(), schema, arrays, alone=False)
+
+
+@pytest.mark.parametrize("arrays", [None, "C", "F"])
+@pytest.mark.parametrize("inputs", [PAIR, TABLE], ids=["columns", "table"])
+def test_alike_requests_are_merged(inputs: list[dict[str, Any]], arrays: Any) -> None:
+    one, other = (several(*inputs, schema=DOUBLES, arrays=arrays, id=number) for number in "12")
+    assert one.key == other.key and one.rows == 2 and one.is_array == (arrays is not None)
+    data, params = one.merged([other])
+    expected = np.array([[1, 3], [np.nan, 4]] * 2)
+    np.testing.assert_array_equal(np.asarray(data), expected)
+    assert isinstance(data, np.ndarray if arrays else pd.DataFrame) and params is None
+    if arrays:
+        flags: Any = data.flags
+        assert flags["F_CONTIGUOUS" if inputs is PAIR else f"{arrays}_CONTIGUOUS"]
+    np.testing.assert_array_equal(np.asarray(one.read()[0]), expected[:2])
+    assert (one.id, other.id) == ("1", "2")
+
+
+@pytest.mark.parametrize("other", [
+    [tensor([1, 2], name="b"), tensor([1, 2], name="a")], [tensor([1, 2], name="a")],
+    [tensor([1, 2], "INT32", name="a"), PAIR[1]], [tensor([[1, 2, 3]] * 2, shape=[2, 3])],
+])
+def test_other_tensors_are_not_merged_and_the_model_gets_their_table(other: list[dict[str, Any]]) -> None:
+    made = several(*other, schema=DOUBLES, arrays="C")
+    assert made.key != several(*PAIR, schema=DOUBLES, arrays="C").key and not made.is_array
+
+
+def test_requests_that_have_no_rows_in_common_go_alone() -> None:
+    for inputs in ([tensor([1, 2], name="a"), tensor([1], name="b")], [tensor([], name="a")], [tensor([1], shape=[])]):
+        assert several(*inputs).key is None
+    assert several(*PAIR, parameters={"p": 1}).key != several(*PAIR).key
+    assert not several(*PAIR, schema=DOUBLES, arrays="C", parameters={"p": 1}).is_array
+    assert several(tensor([1.5] * 9000)).key is not None and several(tensor([1.5] * 90_000)).key is None
+
+
+def test_merged_requests_hear_each_their_own() -> None:
+    async def work() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        sizes: list[int] = []
+
+        def predict(data: Any, params: Any) -> Any:
+            sizes.append(len(data))
+            return pd.DataFrame({"twice": data["a"] * 2, "text": data["a"].astype(str)})
+
+        predictions = Predictions(predict, Limits())
+        predictions.start(loop)
+
+        def ask(*numbers: float, **more: Any) -> Any:
+            asked = several(tensor(list(numbers), name="a"), tensor(list(numbers), name="b"), schema=DOUBLES, **more)
+            return predictions.ask(asked, loop.time() + 60, lambda made: asked.answer(made, "net"))
+
+        try:
+            found = await asyncio.gather(ask(1.0), ask(2.0, 3.0, id="7"), ask(4.0, outputs=[{"name": "other"}]),
+                                         ask(5.0, outputs=[{"name": "text"}]), return_exceptions=True)
+        finally:
+            predictions.close()
+        assert sizes == [5]
+        return list(found)
+
+    first, second, third, fourth = asyncio.run(work())
+    assert [one["data"] for one in json.loads(first)["outputs"]] == [[2.0], ["1.0"]]
+    assert json.loads(second)["id"] == "7" and json.loads(second)["outputs"][0]["data"] == [4.0, 6.0]
+    assert isinstance(third, BadRequest) and "no output 'other'" in str(third)
+    assert json.loads(fourth)["outputs"] == [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["5.0"]}]
 
 
 @pytest.mark.parametrize(("uri", "name"), [
