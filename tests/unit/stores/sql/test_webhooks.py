@@ -42,6 +42,7 @@ from millstream.stores.sql.webhooks.deliveries import pause
 from millstream.stores.sql.webhooks.payloads import event_of_managed, managed_name
 from millstream.stores.sql.webhooks.tables import webhook_deliveries, webhook_lanes, webhooks
 from millstream.webhooks import sign_body
+from tests.servers import keeper, postgres
 from tests.servers.processes import wait_until
 from tests.servers.receiver import SECRET, Call, Receiver
 
@@ -58,9 +59,20 @@ def friendly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    with SqlStore(f"sqlite:///{tmp_path}/store.db", str(tmp_path)) as store:
-        yield store
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
+    """A store on SQLite, or on PostgreSQL for tests that are of both."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        with SqlStore(f"sqlite:///{tmp_path}/store.db", str(tmp_path)) as store:
+            yield store
+    else:
+        with (
+            postgres.fresh_database(keeper.shared("postgres")["uri"]) as uri,
+            SqlStore(uri, str(tmp_path)) as store,
+        ):
+            yield store
+
+
+of_both = pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture
@@ -99,6 +111,7 @@ def deliver_all(store: SqlStore) -> None:
     wait_until(nothing_waits, 30, "the outbox to be empty")
 
 
+@of_both
 def test_deliveries_arrive_signed_and_are_logged(store: SqlStore, receiver: Receiver) -> None:
     webhook_id = subscribe(store, receiver, authorization="Bearer ci-token")
     store.execute(CreateRegisteredModel("loan"))
@@ -118,6 +131,7 @@ def test_deliveries_arrive_signed_and_are_logged(store: SqlStore, receiver: Rece
         assert store.execute(GetWebhookDelivery(delivery.delivery_id)).delivery.payload == call.body.decode()
 
 
+@of_both
 def test_what_fails_is_sent_again_in_order_and_holds_up_its_own_model_only(
     store: SqlStore, receiver: Receiver
 ) -> None:
@@ -145,6 +159,7 @@ def test_what_fails_is_sent_again_in_order_and_holds_up_its_own_model_only(
     assert receiver.forged == []
 
 
+@of_both
 def test_other_refusals_are_kept_and_can_be_sent_again(store: SqlStore, receiver: Receiver) -> None:
     webhook_id = subscribe(store, receiver, "registered_model_tag.set")
     store.execute(CreateRegisteredModel("loan"))
@@ -270,6 +285,7 @@ def test_an_answer_that_drips_in_is_broken_off(
     wait_until(lambda: bool(done), 30, "the receiver to notice")
 
 
+@of_both
 def test_a_webhook_that_sleeps_keeps_what_waits(store: SqlStore, receiver: Receiver) -> None:
     webhook_id = subscribe(store, receiver)
     store.execute(CreateRegisteredModel("loan"))
@@ -283,6 +299,7 @@ def test_a_webhook_that_sleeps_keeps_what_waits(store: SqlStore, receiver: Recei
     assert values(receiver.arrived, "loan") == ["heard"]
 
 
+@of_both
 def test_what_is_deleted_meanwhile_is_forgotten(store: SqlStore, receiver: Receiver) -> None:
     webhook_id = subscribe(store, receiver)
     store.execute(CreateRegisteredModel("loan"))
@@ -293,6 +310,7 @@ def test_what_is_deleted_meanwhile_is_forgotten(store: SqlStore, receiver: Recei
     assert store.execute(ListWebhookDeliveries()).deliveries == []
 
 
+@of_both
 def test_a_lane_has_one_holder_until_its_lease_ends(store: SqlStore, receiver: Receiver) -> None:
     webhook_id = subscribe(store, receiver)
     store.execute(CreateRegisteredModel("loan"))
@@ -315,6 +333,7 @@ def test_a_lane_has_one_holder_until_its_lease_ends(store: SqlStore, receiver: R
     assert {one.status for one in log(store, webhook_id)} == {"DELIVERED"}
 
 
+@of_both
 def test_one_slow_webhook_can_be_passed_over(store: SqlStore, receiver: Receiver) -> None:
     subscribe(store, receiver)
     subscribe(store, receiver)
@@ -325,6 +344,7 @@ def test_one_slow_webhook_can_be_passed_over(store: SqlStore, receiver: Receiver
     assert {claim.webhook_number for claim in found} == {3 - slow.webhook_number} and len(found) == 2
 
 
+@of_both
 def test_the_log_forgets_what_is_old(store: SqlStore, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     webhook_id = subscribe(store, receiver)
     store.execute(CreateRegisteredModel("loan"))
