@@ -144,7 +144,7 @@ def test_64_megabytes_are_served_where_the_setting_allows_them(place: Path, pipe
         assert told.status == 200, told.body[:300]
         predictions = told.json["predictions"]
         assert len(predictions) == rows and len(set(predictions)) == 1
-        assert memory.grown < 16 * len(body), f"{memory.grown // MEGABYTE} MB for {len(body) // MEGABYTE}"
+        assert memory.grown < 8 * len(body), f"{memory.grown // MEGABYTE} MB for {len(body) // MEGABYTE}"
 
 
 def test_64_megabytes_are_refused_where_it_does_not(place: Path, pipeline: Path) -> None:
