@@ -50,7 +50,7 @@ def takes_gzip(request: Request) -> bool:
     headers = request.headers
     if b"gzip" not in headers.get(b"accept-encoding", b""):
         return False
-    return b"sec-fetch-site" in headers or "/ajax-api/" in request.path
+    return b"sec-fetch-site" in headers or b"referer" in headers or "/ajax-api/" in request.path
 
 
 def read_reply(store: Executes, operation: Operation[Any], principal: Principal, form: Form) -> Reply:

@@ -55,6 +55,22 @@ class _Hook(msgspec.Struct):
     fetch: list[str] = []
 
 
+# The build's pages are ``src/pages/NAME/index.tsx``; those that a bundle does not have are passed over.
+_PAGES = (
+    ("^/$", "experiments"), ("^/exp/", "runs"), ("^/run/", "run"), ("^/compare", "compare"), ("^/models/?$", "models"),
+    ("^/models/[^/]+/?$", "model"), ("^/models/[^/]+/[^/]+", "version"), ("^/serving/?$", "serving"),
+    ("^/serving/[^/]+", "endpoint"), ("^/projects", "projects"), ("^/webhooks/?$", "webhooks"),
+    ("^/webhooks/[^/]+", "webhook"), ("^/trash", "trash"), ("^/settings", "settings"),
+)
+_FETCHED = ((r"^/exp/([^/]+)$", "/api/2.0/mlflow/experiments/get?experiment_id={1}"),)
+
+
+def _usual_hooks() -> list[_Hook]:
+    """What pages need of a bundle that does not say so itself in ``routes.json``."""
+    hooks = [_Hook(path, [f"src/pages/{name}/index.tsx"]) for path, name in _PAGES]
+    return [*hooks, *(_Hook(path, [], [address]) for path, address in _FETCHED)]
+
+
 class _Chunk(msgspec.Struct):
     """An entry of the manifest that the build writes."""
 
@@ -83,7 +99,7 @@ class Bundle:
         except OSError:
             return None
         manifest = _decoded(folder / "manifest.json", dict[str, _Chunk], {})
-        hooks = _decoded(folder / "routes.json", list[_Hook], [])
+        hooks = _decoded(folder / "routes.json", list[_Hook], None) or _usual_hooks()
         return cls(folder, shell, stamp, manifest, [(re.compile(hook.path), hook) for hook in hooks])
 
     def page(self, path: str, prefix: str) -> str:
@@ -146,8 +162,8 @@ def _decoded(path: Path, kind: Any, otherwise: Any) -> Any:
 
 def _link(file: str) -> str:
     if file.endswith(".css"):
-        return f'<link rel="preload" as="style" href="{escape(file)}">'
-    return f'<link rel="modulepreload" href="{escape(file)}">'
+        return f'<link rel="preload" as="style" crossorigin href="{escape(file)}">'
+    return f'<link rel="modulepreload" crossorigin href="{escape(file)}">'
 
 
 def _bundle(request: Request) -> Bundle | None:

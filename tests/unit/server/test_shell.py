@@ -74,9 +74,9 @@ def test_every_page_begins_with_the_shell(built: str, path: str) -> None:
 
 def test_a_page_says_what_it_is_going_to_need(built: str) -> None:
     text = call(built, "GET", "/run/a%22b").text
-    assert '<link rel="modulepreload" href="assets/run-2.js">' in text
-    assert '<link rel="modulepreload" href="assets/chart-3.js">' in text
-    assert '<link rel="preload" as="style" href="assets/run-2.css">' in text
+    assert '<link rel="modulepreload" crossorigin href="assets/run-2.js">' in text
+    assert '<link rel="modulepreload" crossorigin href="assets/chart-3.js">' in text
+    assert '<link rel="preload" as="style" crossorigin href="assets/run-2.css">' in text
     assert text.count("assets/main-1.js") == text.count("assets/main-1.css") == 1
     assert 'as="fetch" crossorigin href="/ajax-api/2.0/mlflow/runs/get?run_id=a%22b"' in text
     assert "run-2.js" not in call(built, "GET", "/settings").text
@@ -109,6 +109,16 @@ def test_a_page_may_be_opened_from_elsewhere_and_not_be_framed_there(built: str)
     assert answer.status == 200
     assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
     assert call(built, "GET", "/run/x", headers={**clicked, "Sec-Fetch-Dest": "iframe"}).status == 403
+
+
+def test_a_bundle_that_does_not_say_what_its_pages_need_has_the_usual(tmp_path: Path) -> None:
+    folder = build(tmp_path / "ui")
+    (folder / "routes.json").unlink()
+    (folder / "manifest.json").write_text(json.dumps({"src/pages/runs/index.tsx": {"file": "assets/runs-9.js"}}))
+    with inside.served(serve(tmp_path, folder)) as address:
+        text = call(address, "GET", "/exp/7").text
+        assert 'href="assets/runs-9.js"' in text and 'href="/api/2.0/mlflow/experiments/get?experiment_id=7"' in text
+        assert 'rel="modulepreload"' not in call(address, "GET", "/compare").text
 
 
 def test_below_a_prefix_addresses_begin_with_it(tmp_path: Path) -> None:
