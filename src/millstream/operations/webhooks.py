@@ -16,7 +16,7 @@ _ADMIN = Needs(Permission.ADMIN)
 
 
 class EventName(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An event as MLflow writes it: ``{"entity": "MODEL_VERSION", "action": "CREATED"}``; with a stage, of that only."""
+    """An event as MLflow writes it, ``{"entity": "MODEL_VERSION", "action": "CREATED"}``, and maybe its stage."""
 
     entity: str
     action: str
