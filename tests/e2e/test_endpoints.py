@@ -338,8 +338,9 @@ def test_an_idle_version_sleeps_until_it_is_asked_for(served: Served, host: Host
     served.add("constant-2")
     served.create("1", "2", idle_seconds=0.5)
     host.until(lambda: not host.replicas(served.name, "1") and len(host.pids(served.name)) == 1, "the idle one's end")
-    wait_until(lambda: client.get_endpoint(served.name).endpoint.state == "READY", 30, "the state")
-    assert [one.state for one in client.get_endpoint(served.name).versions] == ["IDLE", "READY"]
+    wait_until(lambda: [one.state for one in client.get_endpoint(served.name).versions] == ["IDLE", "READY"], 30,
+               "the states of the versions")
+    assert client.get_endpoint(served.name).endpoint.state == "READY"
     woken = host.ask(f"/model/{served.name}/1/invocations")
     assert (woken.status, woken.json) == (200, {"predictions": [1]})
 

@@ -5,6 +5,7 @@ The reference page and the OpenAPI document are made with it, and a test asks th
 
 from __future__ import annotations
 
+from millstream.server.glossary_endpoints import ENDPOINTS
 from millstream.server.glossary_monitoring import MONITORING
 
 FIELDS: dict[str, str] = {
@@ -400,7 +401,7 @@ OVERRIDES |= {
     "ImportedRegisteredModel.last_version": "The greatest number that a version of it has had.",
 }
 
-OVERRIDES |= MONITORING
+OVERRIDES |= ENDPOINTS | MONITORING
 
 
 def describe(owner: str, field: str) -> str | None:

@@ -30,6 +30,7 @@ from millstream.operations import (
     EndCanary,
     EndServingHost,
     Operation,
+    Principal,
     ReadServingPlan,
     ReplicaReport,
     ServingPlan,
@@ -55,6 +56,7 @@ _MOST_RETRY_SECONDS = 60.0
 _SETTLED_SECONDS = 60.0
 _TRIES_OF_CANARY = 3
 _PATIENT_SECONDS = 2.0
+_PRINCIPAL = Principal("serving host", "system")
 
 
 @dataclass
@@ -187,7 +189,7 @@ class Supervisor:
         # What is served goes on without the store: the next step asks again.
         before = PATIENCE.set(_PATIENT_SECONDS)
         try:
-            return self._store.execute(operation)
+            return self._store.execute(operation, _PRINCIPAL)
         finally:
             PATIENCE.reset(before)
 
@@ -231,10 +233,6 @@ class Supervisor:
             if one.slot not in wishes or wishes[one.slot].form != one.form:
                 self._drop(one)
         waiting = {slot for slot, trouble in self._troubles.items() if trouble.retry_at > now}
-        if waiting:
-            self._loop.call_later(
-                max(0.01, min(self._troubles[slot].retry_at for slot in waiting) - now), self._changed.set
-            )
         pinned = {(name, version) for name, table in self.tables.items() for version in table.pinned()}
         seen = [
             Seen(one.id, one.slot, one.form, one.state, one.processes) for one in self.scorings.values()
@@ -297,6 +295,7 @@ class Supervisor:
             restarts = 1 if lived else one.restarts + 1
             delay = 0.1 if restarts == 1 else min(_MOST_RETRY_SECONDS, 0.5 * 2.0**(restarts - 2))
             self._troubles[one.slot] = _Trouble(one.form, restarts, self._loop.time() + delay)
+            self._loop.call_later(delay, self._changed.set)
             facts["error"] = one.error or ""
         logger.log(
             logging.WARNING if one.state == ReplicaState.FAILED else logging.INFO, "scoring process",
