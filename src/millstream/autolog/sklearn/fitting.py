@@ -32,7 +32,7 @@ def fit(flavor: str) -> Body:
             )
             log_measures(training, estimator, X, y, weights, dataset)
             if search.is_search(estimator):
-                search.log_search(training, estimator, dataset, flavor, example, **_format(training))
+                search.log_search(training, estimator, dataset, flavor, example, data=X, **_format(training))
             afterwards.remember(training, estimator)
 
     return body

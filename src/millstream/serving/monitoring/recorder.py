@@ -24,7 +24,7 @@ import msgspec
 from millstream.entities.latency import bucket_of
 from millstream.entities.monitoring import LatencyBucket, MinuteFigures, MonitorSettings, RequestRecord
 from millstream.errors import MillstreamError, StoreUnavailable, TooManyRequests
-from millstream.operations import ListMonitors, RecordRequests
+from millstream.operations import ListMonitors, PruneRequests, RecordRequests
 from millstream.serving.monitoring.bodies import rows_of
 from millstream.stores.contract import Store
 
@@ -37,7 +37,7 @@ _LARGEST_BODY = 4 * 1024 * 1024
 _MINUTE = 60_000
 # Figures of minutes that long ago do not change any more.
 _SETTLED_MS = 5 * _MINUTE
-_LONGEST_REST = 30.0
+_LONGEST_REST, _PRUNE_SECONDS = 30.0, 3_600.0
 # A server that does not answer is asked again by the next batch, not by a request that waits.
 _PATIENCE_SECONDS = 1.0
 _NAME = 256
@@ -93,6 +93,7 @@ class Recorder:
         self._monitors_until = 0.0
         self._minutes: dict[tuple[str, int, str, str], _Minute] = {}
         self._records: deque[tuple[RequestRecord, int]] = deque()
+        self._pruned = time.monotonic()
 
     def record(
         self, endpoint: str, version: str, request_id: str, request_body: bytes | None, content_type: str | None,
@@ -134,6 +135,7 @@ class Recorder:
                 self._look_for_monitors()
                 self._take()
                 self._send()
+                self._prune()
             except (StoreUnavailable, TooManyRequests):
                 return False
         return True
@@ -254,6 +256,15 @@ class Recorder:
         settled = time.time() * 1000 - _SETTLED_MS
         for key in [key for key, minute in self._minutes.items() if key[1] < settled and not minute.dirty]:
             del self._minutes[key]
+
+    def _prune(self) -> None:
+        """Let the store forget old figures of endpoints that nothing watches; monitors look after the others."""
+        now = time.monotonic()
+        if now - self._pruned < _PRUNE_SECONDS:
+            return
+        self._pruned = now
+        for endpoint in {key[0] for key in self._minutes} - (self._monitors or {}).keys():
+            self.store.execute(PruneRequests(endpoint))
 
     def _figures(self, key: tuple[str, int, str, str]) -> MinuteFigures:
         endpoint, at, model, version = key

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from millstream.entities.monitoring import MonitorSettings
-from millstream.operations import GetServiceFigures, SearchRequests, SetMonitor
+from millstream.entities.monitoring import MinuteFigures, MonitorSettings
+from millstream.operations import GetServiceFigures, RecordRequests, SearchRequests, SetMonitor
 from millstream.serving.monitoring.recorder import Recorder
 from millstream.stores.sql.store import SqlStore
 
@@ -126,3 +126,14 @@ def test_a_monitor_is_seen_while_the_recorder_runs(store: SqlStore) -> None:
     assert [one.request_id for one in store.execute(SearchRequests("loan")).requests] == ["r2"]
     names = {family.name for family in recorder.families()}
     assert "millstream_monitoring_recorded_requests" in names
+
+
+def test_old_figures_of_what_nobody_watches_are_forgotten(store: SqlStore) -> None:
+    store.execute(RecordRequests(figures=[MinuteFigures("loan", 60_000, "host", requests=1)]))
+    recorder = Recorder(store)
+    recorder._pruned = -1e9  # an hour ago
+    record(recorder, 1)
+    recorder.close()
+    figures = store.execute(GetServiceFigures("loan", 0, 2**42, step_minutes=10**6)).figures
+    assert sum(one.requests for one in figures) == 1
+    assert figures[-1].version == "1"

@@ -46,7 +46,7 @@ def check_settings(settings: MonitorSettings) -> MonitorSettings:
         ("sample_rate", 0.0, 1.0), ("false_alarm_rate", 1e-9, 0.5), ("keep_days", 1e-6, 36_500.0),
         ("keep_figures_days", 1e-6, 36_500.0), ("window_seconds", 1.0, 366 * 86_400.0),
         ("every_seconds", 0.1, 86_400.0), ("body_bytes", 1, BODY_BYTES), ("keep_requests", 1, 10**9),
-        ("minimum_rows", 20, 10**6), ("window_rows", 20, 10**6), ("raise_after", 1, 100), ("clear_after", 1, 100),
+        ("minimum_rows", 20, 10**5), ("window_rows", 20, 10**5), ("raise_after", 1, 100), ("clear_after", 1, 100),
     ):
         value = getattr(settings, field)
         if not (math.isfinite(value) and low <= value <= high):
