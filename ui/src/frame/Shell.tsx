@@ -2,6 +2,7 @@ import { lazy, Suspense, useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { useKeys } from "@/base/keys";
 import { isDark, setPreference, usePreferences } from "@/base/preferences";
+import CommandPalette from "@/frame/CommandPalette";
 import { Link, Outlet, useGo } from "@/frame/router";
 import { IconButton } from "@/parts/Button";
 import { Icon, type IconName } from "@/parts/Icon";
@@ -10,7 +11,6 @@ import { Toasts } from "@/parts/Toast";
 import { Tooltip } from "@/parts/Tooltip";
 
 // Seldom opened, so not part of the first page.
-const CommandPalette = lazy(() => import("@/frame/CommandPalette"));
 const KeyHelp = lazy(() => import("@/frame/KeyHelp"));
 const Inspector = lazy(() => import("@/frame/Inspector"));
 
