@@ -19,8 +19,11 @@
     │   ├── RunNotFound
     │   ├── LoggedModelNotFound
     │   ├── RegisteredModelNotFound
+    │   ├── ViewNotFound
     │   ├── CommentNotFound
     │   ├── TransitionRequestNotFound
+    │   ├── WebhookNotFound
+    │   ├── WebhookDeliveryNotFound
     │   ├── MonitorNotFound
     │   ├── ServingEndpointNotFound
     │   ├── ArtifactNotFound
