@@ -37,7 +37,9 @@ logger = logging.getLogger("millstream.serving")
 
 Version = tuple[str, str]
 
-_PAGE = 1_000
+_PAGE, _ALERTS = 1_000, 10_000
+# Bodies may be large: a page of them is held in memory.
+_BODIES = 200
 _CLAIM_SECONDS = 120.0
 _PRUNE_MS = 60_000
 
@@ -108,7 +110,8 @@ class Monitoring:
             if now - progress.pruned >= _PRUNE_MS:
                 self.store.execute(PruneRequests(endpoint))
                 progress.pruned = now
-            self._open[endpoint] = len(self.store.execute(ListAlerts(endpoint, only_open=True)).alerts)
+            opened = self.store.execute(ListAlerts(endpoint, only_open=True, max_results=_ALERTS)).alerts
+            self._open[endpoint] = len(opened)
             return found
         finally:
             self.store.execute(ClaimMonitor(endpoint, self.holder, 0.0))
@@ -184,7 +187,7 @@ class Monitoring:
         after = progress.seen
         while True:
             page = self.store.execute(SearchRequests(
-                monitor.endpoint, after=after, start_time=oldest, with_bodies=True, max_results=_PAGE,
+                monitor.endpoint, after=after, start_time=oldest, with_bodies=True, max_results=_BODIES,
                 page_token=token,
             ))
             for record in page.requests:
@@ -232,7 +235,7 @@ class Monitoring:
         before = self.store.execute(
             ListFindings(monitor.endpoint, model, number, max_results=length)
         ).windows if length else []
-        opened = self.store.execute(ListAlerts(monitor.endpoint, model, number, only_open=True, max_results=10_000))
+        opened = self.store.execute(ListAlerts(monitor.endpoint, model, number, only_open=True, max_results=_ALERTS))
         raised, cleared = alerts.changes(
             found, [one.findings for one in before], opened.alerts, settings, window.rows
         )
@@ -257,19 +260,24 @@ class Monitoring:
         return compared(reference, columns, predictions, monitor.settings) if rows else []
 
     def _with_outcomes(self, monitor: Monitor, version: Version) -> list[RequestRecord]:
-        """The newest requests whose outcomes are known, as many as a window has rows."""
-        wanted = monitor.settings.window_rows
-        page = self.store.execute(SearchRequests(
-            monitor.endpoint, *version, with_outcome=True, with_bodies=True, max_results=min(wanted, 10_000),
-        ))
-        return page.requests
+        """The newest requests whose outcomes are known, with as many rows as a window has."""
+        found: list[RequestRecord] = []
+        token: str | None = None
+        while True:
+            page = self.store.execute(SearchRequests(
+                monitor.endpoint, *version, with_outcome=True, with_bodies=True, max_results=_BODIES, page_token=token,
+            ))
+            found += page.requests
+            token = page.next_page_token
+            if token is None or sum(record.rows for record in found) >= monitor.settings.window_rows:
+                return found
 
     def _silence(self, monitor: Monitor, progress: _Progress, now: int) -> None:
         """Clear the alerts of versions that get no requests any more while others do."""
         newest = max(progress.last_request.values(), default=0)
         if now - newest >= monitor.settings.window_seconds * 1000:
             return
-        opened = self.store.execute(ListAlerts(monitor.endpoint, only_open=True, max_results=10_000)).alerts
+        opened = self.store.execute(ListAlerts(monitor.endpoint, only_open=True, max_results=_ALERTS)).alerts
         for version in dict.fromkeys((one.model, one.version) for one in opened):
             last = progress.last_request.get(version, 0)
             if now - last >= monitor.settings.window_seconds * 1000:
