@@ -210,10 +210,16 @@ def _signature(
 
 def _inputs(transaction: Transaction, version: Row[Any]) -> list[dict[str, Any]] | None:
     """The inputs that a version's signature describes, empty without them; None where it is not known."""
+    text = signature_of(transaction, version)
+    return None if text is None else (inputs_of(text) if text else None) or []
+
+
+def signature_of(transaction: Transaction, version: Row[Any]) -> str | None:
+    """The signature of a version as it was last read, ``""`` for a model without one; None where it is not known."""
     table = model_version_signatures
     query = select(table.c.signature).where(table.c.model_version == version.id)
-    text = transaction.connection.execute(query).scalar()
-    return None if text is None else (inputs_of(text) if text else None) or []
+    found: str | None = transaction.connection.execute(query).scalar()
+    return found
 
 
 def _approvals(

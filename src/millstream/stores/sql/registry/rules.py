@@ -156,4 +156,5 @@ def check(transaction: Transaction, operation: CheckTransition) -> TransitionChe
 def set_signature(transaction: Transaction, operation: SetModelVersionSignature) -> None:
     text = check_signature(operation.signature)
     _, version = change_version(transaction, operation.name, operation.version)
-    many(transaction.connection, _UPSERT_SIGNATURE, [(version.id, text)])
+    if gates.signature_of(transaction, version) != text:
+        many(transaction.connection, _UPSERT_SIGNATURE, [(version.id, text)])
