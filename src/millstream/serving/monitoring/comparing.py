@@ -9,7 +9,7 @@ import msgspec
 
 from millstream.entities.monitoring import DRIFT, OF_ROWS, Finding, MonitorSettings, Threshold
 from millstream.errors import InvalidValue
-from millstream.models.profile import Profile, columns_of, profile
+from millstream.models.profile import ColumnProfile, Profile, columns_of, profile
 from millstream.serving.monitoring.outliers import compare_outliers
 from millstream.serving.monitoring.statistics import MATTERS, Compared, compare_column
 
@@ -64,8 +64,10 @@ def findings(
 ) -> list[Finding]:
     """What current columns, and current predictions, show against the reference, as a monitor is set.
 
-    Columns that the reference does not have are passed over; those that are not there now are all missing.
+    Columns that the reference does not have are passed over; those that are not there now are all missing. Where no
+    name is the same and there are as many, as of a model that was trained on an array, they go by their order.
     """
+    columns, predictions = _named(reference.columns, columns), _named(reference.predictions, predictions)
     length = max((len(values) for values in columns.values()), default=0)
     compared: list[Compared] = []
     for known in reference.columns if length else ():
@@ -81,6 +83,13 @@ def findings(
     compared = [one for one in compared if one.statistic in wanted]
     alpha = settings.false_alarm_rate / max(1, len(compared))
     return [one.found(matters(settings.thresholds, one), alpha) for one in compared]
+
+
+def _named(known: Sequence[ColumnProfile], columns: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = [one.name for one in known]
+    if len(names) != len(columns) or columns.keys() & set(names):
+        return columns
+    return dict(zip(names, columns.values(), strict=True))
 
 
 def matters(thresholds: Sequence[Threshold], compared: Compared) -> float:

@@ -70,6 +70,14 @@ def test_a_column_that_is_not_there_is_missing() -> None:
     assert values_of(report, "y") == {"missing": 1.0}
 
 
+def test_columns_without_a_common_name_go_by_their_order() -> None:
+    reference = profile(np.column_stack([NORMAL, NORMAL + 5]), np.column_stack([NORMAL, NORMAL + 5]))
+    frame = {"a": NORMAL, "b": NORMAL + 5}
+    assert compare(reference, frame, predictions=frame).exceeded == []
+    assert compare(reference, {"a": NORMAL + 5, "b": NORMAL}).drifted == ["0", "1"]
+    assert compare(reference, {"a": NORMAL}).drifted == ["0", "1"]  # it is another table
+
+
 def test_times_go_on_and_are_no_drift() -> None:
     before = np.datetime64("2024-01-01") + np.arange(200).astype("timedelta64[D]")
     report = compare({"t": before}, {"t": before + np.timedelta64(2_000, "D")})
