@@ -30,7 +30,7 @@ from millstream.stores.sql.registry import rules as model_rules
 from millstream.stores.sql.registry import search as registry_search
 from millstream.stores.sql.registry import versions as model_versions
 from millstream.stores.sql.transaction import EXECUTORS, Transaction
-from millstream.stores.sql.views import changes, overview, views
+from millstream.stores.sql.views import changes, models, overview, views
 from millstream.stores.sql.webhooks import deliveries as webhook_deliveries
 from millstream.stores.sql.webhooks import managed as registry_webhooks
 from millstream.stores.sql.webhooks import subscriptions
@@ -49,7 +49,7 @@ _DOMAINS = (
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, monitor_findings,
     monitor_requests, monitors, registered_models, registry_history, registry_search, runs, search,
     canaries, desired, observed,
-    changes, columns, curves, overview, query, views,
+    changes, columns, curves, models, overview, query, views,
     registry_webhooks, subscriptions, webhook_deliveries,
 )
 
@@ -163,9 +163,9 @@ class SqlStore(Store):
             return [self._commit([queued])[0] for queued in group]
         self._keys.remember(transaction.entered)
         self._tell()
-        return outcomes
         if transaction.published:
             self._outbox.wake()
+        return outcomes
 
     def _perform(self, transaction: Transaction, group: Sequence[Queued]) -> list[Outcome]:
         """Execute a group in its order, neighbours of the kinds that are written in bulk together."""
