@@ -19,12 +19,14 @@ from millstream.errors import InvalidValue
 from millstream.operations import (
     CreateModelVersion,
     CreateRun,
+    CreateWebhook,
     GetModelVersion,
     GetModelVersionDownloadUri,
     GetRegisteredModel,
     ImportedModelVersion,
     ImportedRegisteredModel,
     ImportRegisteredModels,
+    ListWebhookDeliveries,
     SearchRegisteredModels,
     SetModelRule,
     VerifyRegistryActivities,
@@ -61,6 +63,14 @@ def test_registered_models_keep_what_they_were(store: Store) -> None:
     assert (version.current_stage, version.description) == ("Production", "first")
     assert store.execute(VerifyRegistryActivities("loan")).checked == 6
     assert store.execute(CreateModelVersion("loan", "s3://bucket/next")).model_version.version == "8"
+
+
+def test_webhooks_are_not_told_what_happened_elsewhere(store: Store) -> None:
+    store.execute(CreateWebhook("all", "https://ci.example.com/hook", ["*"]))
+    store.execute(loan("Production", "first"))
+    assert not store.execute(ListWebhookDeliveries()).deliveries
+    store.execute(CreateModelVersion("loan", "s3://bucket/next"))
+    assert [one.event for one in store.execute(ListWebhookDeliveries()).deliveries] == ["model_version.created"]
 
 
 def test_what_is_here_stays_unless_it_is_overwritten(store: Store) -> None:

@@ -37,8 +37,9 @@ class Change:
     others: tuple[int, ...] = ()
     undoes: int | None = None
     comment: str | None = None
-    # What is told to webhooks beyond that, and not kept here: it may be changed or removed where it stands.
-    told: Mapping[str, Any] = field(default_factory=dict)
+    # What is told to webhooks beyond that, and not kept here: it may be changed or removed where it stands. None tells
+    # them nothing at all, of what did not happen just now.
+    told: Mapping[str, Any] | None = field(default_factory=dict)
 
 
 def moment_of_change(model: Row[Any]) -> int:
@@ -63,6 +64,8 @@ def record(transaction: Transaction, model: Row[Any], change: Change, time: int,
     many(
         transaction.connection, f"UPDATE registered_models SET {columns} WHERE id = ?", [(*new.values(), model.id)]
     )
+    if change.told is None:
+        return
     facts = {
         "timestamp": time, "user": transaction.principal.name, "version": change.version, "key": change.key,
         "before": change.before, "after": change.after, "others": list(change.others), "undoes": change.undoes,

@@ -72,7 +72,7 @@ def _create(transaction: Transaction, sent: RegisteredModel) -> Row[Any]:
         )
     )
     model = find_model(transaction, sent.name, change=True)
-    record(transaction, model, Change("registered_model.created", after=description, comment=_SAID), now)
+    record(transaction, model, Change("registered_model.created", after=description, comment=_SAID, told=None), now)
     return model
 
 
@@ -97,7 +97,7 @@ def _import_version(transaction: Transaction, name: str, one: ImportedModelVersi
     if row is None:
         row_number, before = _insert_version(transaction, model, one, number), STAGE_NONE
         record(
-            transaction, model, Change("model_version.created", number, after=sent.source, comment=_SAID),
+            transaction, model, Change("model_version.created", number, after=sent.source, comment=_SAID, told=None),
             moment_of_change(model), last_version=max(number, model.last_version),
         )
     elif overwrite:
@@ -108,7 +108,7 @@ def _import_version(transaction: Transaction, name: str, one: ImportedModelVersi
     many(transaction.connection, statement, [(row_number, key, value) for key, value in sorted(tags.items())])
     if stage != before:
         model = find_model(transaction, name)
-        change = Change("model_version.transitioned", number, before=before, after=stage, comment=_SAID)
+        change = Change("model_version.transitioned", number, before=before, after=stage, comment=_SAID, told=None)
         record(transaction, model, change, moment_of_change(model))
     values: dict[str, Any] = {"stage": stage, "description": description}
     if sent.last_updated_timestamp is not None:
@@ -146,4 +146,4 @@ def _import_alias(transaction: Transaction, name: str, alias: str, version: int,
         model_versions.c.model == model.id, model_versions.c.version == version
     )
     if (taken is None or overwrite) and transaction.connection.execute(there).scalar() is not None:
-        move_alias(transaction, model, alias, version)
+        move_alias(transaction, model, alias, version, imported=True)

@@ -200,9 +200,13 @@ def stands_for(transaction: Transaction, model: Row[Any], alias: str, version: i
 
 
 def move_alias(
-    transaction: Transaction, model: Row[Any], alias: str, version: int | None, undoes: int | None = None
+    transaction: Transaction, model: Row[Any], alias: str, version: int | None, undoes: int | None = None,
+    *, imported: bool = False,
 ) -> None:
-    """Let an alias stand for a version, or for none; nothing is done where that is so already."""
+    """Let an alias stand for a version, or for none; nothing is done where that is so already.
+
+    Of what was ``imported`` nobody is told: it happened elsewhere.
+    """
     table = registered_model_aliases
     here = (table.c.model == model.id) & (table.c.alias == alias)
     before = transaction.connection.execute(select(table.c.version).where(here)).scalar()
@@ -221,6 +225,7 @@ def move_alias(
         before=None if before is None else str(before),
         after=None if version is None else str(version),
         undoes=undoes,
+        told=None if imported else {},
     )
     record(transaction, model, change, moment_of_change(model))
 
