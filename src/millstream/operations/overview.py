@@ -6,9 +6,11 @@ import msgspec
 
 from millstream.entities import ExperimentTag
 from millstream.entities.base import Int64
+from millstream.entities.model_registry import RegisteredModelAlias, RegisteredModelTag
 from millstream.operations.table import Answer, Needs, Operation, Permission, Resource, operation
 
 _FILTERED = Needs(Permission.READ, Resource.EXPERIMENT, filtered=True)
+_MODELS = Needs(Permission.READ, Resource.REGISTERED_MODEL, filtered=True)
 
 
 class BestRun(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,6 +51,41 @@ class ExperimentOverview(Answer, frozen=True):
 
     total: int
     experiments: list[ExperimentSummary] = []
+
+
+class KeyMetric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The last value of a metric of the run that made ``version``, and of the run of the version before it.
+
+    It is the first pinned in the run's experiment, or else the likeliest of the run; ``goal`` is min or max.
+    """
+
+    metric: str
+    goal: str
+    value: float
+    version: str
+    before: float | None = None
+    version_before: str | None = None
+
+
+class ModelSummary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A registered model at a glance; ``latest`` is its newest version. Times are in milliseconds since the epoch."""
+
+    name: str
+    versions: int
+    creation_timestamp: int
+    last_updated_timestamp: int
+    description: str | None = None
+    latest: str | None = None
+    aliases: list[RegisteredModelAlias] = []
+    tags: list[RegisteredModelTag] = []
+    metric: KeyMetric | None = None
+
+
+class ModelOverview(Answer, frozen=True):
+    """A window of the table of registered models, of ``total``."""
+
+    total: int
+    models: list[ModelSummary] = []
 
 
 class Found(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -115,6 +152,21 @@ class OverviewExperiments(Operation[ExperimentOverview], frozen=True):
     filter: str | None = None
     view_type: str = "ACTIVE_ONLY"
     order_by: str = "last_activity DESC"
+    offset: Int64 = 0
+    limit: Int64 = 200
+
+
+@operation("POST GET", "/v1/registered-models/overview", _MODELS, answer=ModelOverview, writes=False)
+class OverviewModels(Operation[ModelOverview], frozen=True):
+    """Read registered models at a glance; prompts are none.
+
+    ``order_by`` is one of name, versions, last_updated_timestamp, creation_timestamp, with ASC or DESC behind it;
+    ``text`` is looked for in names, ``filter`` is in the language of searches.
+    """
+
+    text: str | None = None
+    filter: str | None = None
+    order_by: str = "last_updated_timestamp DESC"
     offset: Int64 = 0
     limit: Int64 = 200
 

@@ -22,12 +22,14 @@ from millstream.operations import (
     FindByName,
     GetArrangement,
     GetView,
+    KeyMetric,
     ListChanges,
     ListColumns,
     ListTrash,
     ListViews,
     LogBatch,
     OverviewExperiments,
+    OverviewModels,
     PinnedMetric,
     PurgeGarbage,
     QueryCurves,
@@ -38,6 +40,8 @@ from millstream.operations import (
     SaveView,
     SearchRuns,
     SetArrangement,
+    SetRegisteredModelAlias,
+    SetRegisteredModelTag,
     UpdateRun,
 )
 from millstream.stores.contract import Store
@@ -406,6 +410,31 @@ class _Overview:
         for wrong in ("size", "name UP"):
             with pytest.raises(InvalidValue):
                 store.execute(OverviewExperiments(order_by=wrong))
+
+    def test_registered_models_at_a_glance(self, store: Store) -> None:
+        of = experiment(store, "glance")
+        runs = [add(store, of, day, metrics={"val_auc": 0.5 + day / 4, "a": 1.0}) for day in range(2)]
+        for name in ("risk", "Empty", "prompt"):
+            store.execute(CreateRegisteredModel(name))
+        store.execute(SetRegisteredModelTag("prompt", "mlflow.prompt.is_prompt", "true"))
+        for run in runs:
+            store.execute(CreateModelVersion("risk", f"runs:/{run}/model", run))
+        store.execute(SetRegisteredModelAlias("risk", "champion", "1"))
+        found = store.execute(OverviewModels(order_by="name"))
+        assert (found.total, [one.name for one in found.models]) == (2, ["Empty", "risk"])
+        empty, risk = found.models
+        assert (empty.versions, empty.latest, empty.metric) == (0, None, None)
+        assert (risk.versions, risk.latest, risk.aliases[0].version) == (2, "2", "1")
+        assert risk.metric == KeyMetric("val_auc", "max", 0.75, "2", 0.5, "1")
+        store.execute(SetArrangement(of, metrics=[PinnedMetric("a", "min")]))
+        (risk,) = store.execute(OverviewModels(text="RIS")).models
+        assert risk.metric == KeyMetric("a", "min", 1.0, "2", 1.0, "1")
+        (one,) = store.execute(OverviewModels(filter="name = 'Empty'")).models
+        assert one.name == "Empty"
+        window = store.execute(OverviewModels(order_by="versions DESC", offset=1, limit=1))
+        assert (window.total, [model.name for model in window.models]) == (2, ["Empty"])
+        with pytest.raises(InvalidValue):
+            store.execute(OverviewModels(order_by="size"))
 
     def test_names_are_found(self, store: Store) -> None:
         of = experiment(store, "Loan default")

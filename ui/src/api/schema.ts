@@ -49,6 +49,10 @@ export interface ArtifactListing {
   next_page_token?: string | null;
 }
 
+export interface ArtifactPin {
+  kept_because?: string | null;
+}
+
 export interface BestRun {
   metric: string;
   goal: string;
@@ -342,6 +346,17 @@ export interface ImportedLoggedModel {
   deleted_time?: number | null;
 }
 
+export interface ImportedModelVersion {
+  version: ModelVersion;
+  location?: string | null;
+}
+
+export interface ImportedRegisteredModel {
+  model: RegisteredModel;
+  versions?: ImportedModelVersion[];
+  last_version?: number;
+}
+
 export interface ImportedRun {
   run: Run;
   deleted_time?: number | null;
@@ -364,6 +379,15 @@ export interface JobSpec {
   job_id?: string;
   workspace_url?: string | null;
   access_token?: string | null;
+}
+
+export interface KeyMetric {
+  metric: string;
+  goal: string;
+  value: Figure;
+  version: string;
+  before?: Figure | null;
+  version_before?: string | null;
 }
 
 export interface LatencyBucket {
@@ -466,6 +490,11 @@ export interface MinuteFigures {
   buckets?: LatencyBucket[];
 }
 
+export interface ModelOverview {
+  total: number;
+  models?: ModelSummary[];
+}
+
 export interface ModelRule {
   name: string;
   kind: string;
@@ -490,6 +519,18 @@ export interface ModelRuleAnswer {
 
 export interface ModelRuleList {
   rules?: ModelRule[];
+}
+
+export interface ModelSummary {
+  name: string;
+  versions: number;
+  creation_timestamp: number;
+  last_updated_timestamp: number;
+  description?: string | null;
+  latest?: string | null;
+  aliases?: RegisteredModelAlias[];
+  tags?: RegisteredModelTag[];
+  metric?: KeyMetric | null;
 }
 
 export interface ModelVersion {
@@ -1340,6 +1381,9 @@ export const EndServingHost: Operation<{ host: string; }, object> = { method: "P
 /** Say that the files of a logged model are complete, or that they failed. */
 export const FinalizeLoggedModel: Operation<{ model_id: string; status: string; }, LoggedModelAnswer> = { method: "PATCH", path: "/api/2.0/mlflow/logged-models/{model_id}" };
 
+/** Ask whether a version of a registered model points at files: at ``path`` below the root ``uri``, into it or */
+export const FindArtifactPin: Operation<{ uri: string; path?: string | null; }, ArtifactPin> = { method: "GET", path: "/api/v1/artifacts/pin" };
+
 /** Find experiments, runs and registered models whose name holds a text, or whose id begins with it. */
 export const FindByName: Operation<{ text: string; limit?: number; }, FoundAnswer> = { method: "GET", path: "/api/v1/find" };
 
@@ -1426,6 +1470,9 @@ export const ImportLoggedModels: Operation<{ models?: ImportedLoggedModel[]; ove
 
 /** Bring in points of metrics of runs that are there, deleted or not; all or nothing. */
 export const ImportMetrics: Operation<{ series?: ImportedSeries[]; }, object> = { method: "POST", path: "/api/v1/import/metrics" };
+
+/** Bring in registered models with their versions, stages, aliases, tags and times; all or nothing. */
+export const ImportRegisteredModels: Operation<{ models?: ImportedRegisteredModel[]; overwrite?: boolean; }, object> = { method: "POST", path: "/api/v1/import/registered-models" };
 
 /** Bring in runs with their ids, times, life-cycle stages, parameters, tags, inputs and outputs; all or nothing. */
 export const ImportRuns: Operation<{ runs?: ImportedRun[]; overwrite?: boolean; }, PlacedAnswer> = { method: "POST", path: "/api/v1/import/runs" };
@@ -1516,6 +1563,9 @@ export const MoveRuns: Operation<{ run_ids: string[]; experiment_id: string; }, 
 
 /** Read experiments at a glance. */
 export const OverviewExperiments: Operation<{ text?: string | null; filter?: string | null; view_type?: string; order_by?: string; offset?: number; limit?: number; }, ExperimentOverview> = { method: "POST", path: "/api/v1/experiments/overview" };
+
+/** Read registered models at a glance; prompts are none. */
+export const OverviewModels: Operation<{ text?: string | null; filter?: string | null; order_by?: string; offset?: number; limit?: number; }, ModelOverview> = { method: "POST", path: "/api/v1/registered-models/overview" };
 
 /** Ask for an address from which one file of a run may be fetched. */
 export const PresignDownload: Operation<{ run_id: string; path: string; expiration?: number; }, PresignedUrl> = { method: "POST", path: "/api/2.0/mlflow/artifacts/presigned-download-url" };

@@ -33,7 +33,7 @@ VERSIONS_PAGE = 200_000
 _TEXTS = frozenset({"name"})
 _COLUMNS = {"version_number": "version"}
 _NO_PROMPT = Comparison(Field("tag", "mlflow.prompt.is_prompt"), "!=", "true")
-_MODELS = Layout(
+MODELS_LAYOUT = Layout(
     row="r.id",
     attributes={"name": "r.name"},
     integers=frozenset(),
@@ -59,7 +59,7 @@ def search_models(transaction: Transaction, operation: SearchRegisteredModels) -
     tree = parse_filter(operation.filter, REGISTERED_MODELS)
     orders = [*parse_order(operation.order_by, REGISTERED_MODELS), Order(Field("attribute", "name"))]
     rows, token = _page(
-        transaction, registered_models, _MODELS, _without_prompts(tree), orders, limit, operation.page_token
+        transaction, registered_models, MODELS_LAYOUT, _without_prompts(tree), orders, limit, operation.page_token
     )
     return RegisteredModelPage(load_models(transaction, rows), token)
 

@@ -51,7 +51,7 @@ _SEARCHED_RUNS = 200_000
 
 @executes(OverviewExperiments)
 def overview(transaction: Transaction, operation: OverviewExperiments) -> ExperimentOverview:
-    _check_window(operation.offset, operation.limit)
+    check_window(operation.offset, operation.limit)
     key, _, direction = operation.order_by.strip().partition(" ")
     if key not in _ORDERS or direction.strip().upper() not in ("", "ASC", "DESC"):
         raise InvalidValue.of("order_by", operation.order_by, f"it is one of {', '.join(_ORDERS)}, with ASC or DESC")
@@ -200,14 +200,16 @@ def _likely(transaction: Transaction, experiment: int) -> str | None:
         " ORDER BY start_time DESC, run_id LIMIT 3",
         (experiment,),
     )
-    for (run,) in newest:
-        rows = fetch(transaction.connection, "SELECT key FROM metrics WHERE run = ? LIMIT 500", (run,))
-        keys = [row[0] for row in rows]
-        known = transaction.keys.names(transaction.connection, keys)
-        names = sorted(name for name in (known[key] for key in keys) if not name.startswith("system/"))
-        if names:
-            return next((name for name in _TELLING if name in names), names[0])
-    return None
+    return next((name for name in (telling_metric(transaction, run) for (run,) in newest) if name), None)
+
+
+def telling_metric(transaction: Transaction, run: int) -> str | None:
+    """The metric of a run (its number) that people would look at first."""
+    rows = fetch(transaction.connection, "SELECT key FROM metrics WHERE run = ? LIMIT 500", (run,))
+    keys = [row[0] for row in rows]
+    known = transaction.keys.names(transaction.connection, keys)
+    names = sorted(name for name in (known[key] for key in keys) if not name.startswith("system/"))
+    return next((name for name in _TELLING if name in names), names[0]) if names else None
 
 
 @executes(FindByName)
@@ -266,7 +268,7 @@ def _escaped(text: str) -> str:
 
 @executes(ListTrash)
 def list_trash(transaction: Transaction, operation: ListTrash) -> Trash:
-    _check_window(operation.offset, operation.limit)
+    check_window(operation.offset, operation.limit)
     if operation.kind not in (None, "experiment", "run"):
         raise InvalidValue.of("kind", operation.kind, "it is neither experiment nor run")
     connection = transaction.connection
@@ -312,6 +314,7 @@ def list_trash(transaction: Transaction, operation: ListTrash) -> Trash:
     return Trash(len(experiments), len(runs), shown)
 
 
-def _check_window(offset: int, limit: int) -> None:
+def check_window(offset: int, limit: int) -> None:
+    """Raises InvalidValue for a window that is too large or begins before the first row."""
     if offset < 0 or not 0 <= limit <= MOST:
         raise InvalidValue.of("limit", limit, f"a window has at most {MOST} rows, from row 0 on")
