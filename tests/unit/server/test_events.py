@@ -16,7 +16,7 @@ from millstream.operations import CreateRun, LogMetric
 from millstream.server import events
 from millstream.server.config import ServerConfig
 from millstream.stores import open_store
-from tests.servers import inside
+from tests.servers import inside, keeper, postgres
 from tests.servers.wire import call
 
 API = "/api/2.0/mlflow"
@@ -153,3 +153,17 @@ def test_the_end_of_the_server_ends_the_streams(place: Path) -> None:
         listener.event()
     assert listener.answer.read() == b""
     listener.close()
+
+
+def test_servers_of_one_database_hear_of_each_other(place: Path) -> None:
+    with postgres.fresh_database(keeper.shared("postgres")["uri"]) as uri:
+        config = ServerConfig(uri, artifacts_destination=str(place / "artifacts"))
+        with (
+            inside.served(config) as first, inside.served(config) as second,
+            closing(Listener(first, columns=["metrics.loss"])) as listener,
+        ):
+            listener.event()
+            run_id = new_run(second)
+            assert [change["id"] for change in listener.event()["changes"]] == [run_id]
+            log(second, run_id, 0.5)
+            assert listener.event()["cells"]["cols"] == {"metrics.loss": [0.5]}
