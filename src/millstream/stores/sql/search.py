@@ -58,7 +58,8 @@ _STATUS = (
     + " ".join(f"WHEN {number} THEN '{RunStatus.to_string(number)}'" for number in RunStatus.all_status())
     + " END"
 )
-_FUNCTION_COLUMNS: dict[str | None, str] = {
+# The columns of ``metrics`` that hold the functions of a metric's history; None is the metric itself.
+FUNCTION_COLUMNS: dict[str | None, str] = {
     None: "value",
     "last": "value",
     "first": "first_value",
@@ -300,7 +301,7 @@ def run_layout(key_of: Callable[[str], int | None]) -> Layout:
         },
         integers=frozenset({"start_time", "end_time"}),
         sides={
-            "metric": Side("metrics", "run", _FUNCTION_COLUMNS),
+            "metric": Side("metrics", "run", FUNCTION_COLUMNS),
             "param": Side("params", "run"),
             "tag": Side("run_tags", "run"),
             "dataset": Side(
@@ -359,7 +360,7 @@ def _side_key(order: Order, number: int | None, alias: str, experiment: int) -> 
     join = Clause(f"LEFT JOIN {table} {alias} ON {alias}.run = r.id AND {alias}.key = ?", (number,))
     where = Clause("x.experiment_id = ? AND x.key = ?", (experiment, number))
     if of.kind == "metric":
-        column = _FUNCTION_COLUMNS[of.function]
+        column = FUNCTION_COLUMNS[of.function]
         key = Key(Clause(f"{alias}.{column}"), order.ascending, present=Clause(f"{alias}.run"), join=join)
         walk = Walk(f"{table} x", where, "x.run", "x.value", "x.value") if column == "value" else None
     else:

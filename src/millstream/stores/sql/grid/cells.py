@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from millstream.entities import RunStatus
 from millstream.errors import InvalidValue
 from millstream.search.tree import Kind
 from millstream.stores.sql.driver import fetch
-from millstream.stores.sql.grid.values import METRIC_COLUMNS, STATUS_NUMBERS, TEXT_TABLES, chunked, within
+from millstream.stores.sql.grid.values import TEXT_TABLES, chunked, within
+from millstream.stores.sql.search import FUNCTION_COLUMNS
 from millstream.stores.sql.transaction import Transaction, now_ms
 
 # How far the mean of last points may look back.
@@ -114,7 +116,7 @@ def _attributes(
             if key == "run_name":
                 cells[at] = name
             elif key == "status":
-                cells[at] = STATUS_NUMBERS[status]
+                cells[at] = RunStatus.to_string(status)
             elif key == "start_time":
                 cells[at] = start
             elif key == "end_time":
@@ -160,10 +162,10 @@ def _metrics(
     numbers = transaction.keys.find(transaction.connection, {column.key for column in columns})
     plain = [column for column in columns if column.points is None and column.key in numbers]
     if plain:
-        names = sorted({METRIC_COLUMNS[column.function] for column in plain})
+        names = sorted({FUNCTION_COLUMNS[column.function] for column in plain})
         into: dict[int, list[tuple[int, bool, list[Any]]]] = {}
         for column in plain:
-            name = METRIC_COLUMNS[column.function]
+            name = FUNCTION_COLUMNS[column.function]
             into.setdefault(numbers[column.key], []).append(
                 (names.index(name) + 2, name.endswith("_step"), cols[column.text])
             )

@@ -10,25 +10,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from millstream.entities import RunStatus
 from millstream.errors import InvalidValue
 from millstream.search.tree import Field
 from millstream.stores.sql.driver import fetch
 from millstream.stores.sql.schema import HEAD
+from millstream.stores.sql.search import FUNCTION_COLUMNS
 from millstream.stores.sql.transaction import Transaction
 
 # Value of a run: a number, NaN included, or a text. Runs without a value are not in the dictionary.
 Values: TypeAlias = Mapping[int, Any]
 
-METRIC_COLUMNS: Mapping[str | None, str] = {
-    None: "value",
-    "last": "value",
-    "first": "first_value",
-    "min": "min_value",
-    "max": "max_value",
-    "best_step_min": "min_step",
-    "best_step_max": "max_step",
-}
-STATUS_NUMBERS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 TEXT_TABLES = {"param": "params", "tag": "run_tags"}
 _ATTRIBUTES = frozenset({"run_id", "run_name", "status", "user_id", "artifact_uri", "start_time", "end_time"})
 # A text column with more values than this is read row by row.
@@ -48,7 +40,7 @@ def values_of(transaction: Transaction, experiments: Sequence[int], of: Field) -
     if key is None:
         return {}
     if of.kind == "metric":
-        return _of_metric(transaction, experiments, key, METRIC_COLUMNS[of.function])
+        return _of_metric(transaction, experiments, key, FUNCTION_COLUMNS[of.function])
     if of.kind in TEXT_TABLES:
         made: dict[int, str] = {}
         for experiment in experiments:
@@ -65,7 +57,7 @@ def _of_attribute(transaction: Transaction, experiments: Sequence[int], name: st
         f"SELECT id, {name} FROM runs WHERE {within('experiment_id', experiments)} AND {name} IS NOT NULL",
     )
     if name == "status":
-        return {run: STATUS_NUMBERS[number] for run, number in rows}
+        return {run: RunStatus.to_string(number) for run, number in rows}
     return dict(rows)
 
 
