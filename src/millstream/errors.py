@@ -44,7 +44,7 @@
     ├── NotSupported                  (NOT_IMPLEMENTED, 501)
     ├── StoreUnavailable              (TEMPORARILY_UNAVAILABLE, 503)
     │   └── Unreachable               a server that does not answer, seen from the client
-    ├── NotServing                    (TEMPORARILY_UNAVAILABLE, 503), an endpoint without a scoring process that is ready
+    ├── NotServing                    (TEMPORARILY_UNAVAILABLE, 503), an endpoint without a ready scoring process
     ├── EnvironmentFailed             (INTERNAL_ERROR, 500), a virtual environment that cannot be built
     └── IntegrityError                (DATA_LOSS, 500), a checksum that does not match
         └── CorruptModel              a file of a model that is not what was saved

@@ -22,6 +22,7 @@ ORDER = [
     "settings",
     "plugins",
     "outgoing",
+    "yaml_texts",
     "names",
     "webhooks",
     "entities",

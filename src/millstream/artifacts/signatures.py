@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from millstream import yaml_texts
 from millstream.artifacts import paths
 from millstream.artifacts.contract import ArtifactStore
 from millstream.errors import ArtifactNotFound, InvalidValue
@@ -13,7 +13,6 @@ _FILE = "MLmodel"
 _PARTS = ("inputs", "outputs", "params")
 # What nobody writes by hand or by program; the file is YAML, which is slow to read.
 LARGEST = 2 * 1024 * 1024
-DEEPEST = 100
 
 
 def read_signature(store: ArtifactStore, folder: str = "") -> str | None:
@@ -27,7 +26,10 @@ def read_signature(store: ArtifactStore, folder: str = "") -> str | None:
         return None
     if len(text) > LARGEST:
         raise InvalidValue(f"the {_FILE} file has more than {LARGEST} bytes")
-    found = _parse(text)
+    try:
+        found = yaml_texts.read(text)
+    except InvalidValue as error:
+        raise InvalidValue(f"the {_FILE} file cannot be read: {error.message}") from None
     if not isinstance(found, dict):
         raise InvalidValue(f"the {_FILE} file describes no model")
     signature = found.get("signature")
@@ -39,20 +41,3 @@ def read_signature(store: ArtifactStore, folder: str = "") -> str | None:
         raise InvalidValue(f"the signature in the {_FILE} file is none")
     return json.dumps(parts)
 
-
-def _parse(text: bytes) -> Any:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        depth = 0
-        # libyaml's loader calls itself for each level, and brings the process down when the stack is at its end.
-        for event in yaml.parse(text, loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise InvalidValue(f"the {_FILE} file has more than {DEEPEST} levels")
-        return yaml.load(text, loader)
-    except InvalidValue:
-        raise
-    except (yaml.YAMLError, ValueError) as error:
-        raise InvalidValue(f"the {_FILE} file is not YAML: {' '.join(str(error).split())[:200]}") from None

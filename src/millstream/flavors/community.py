@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from millstream import yaml_texts
 from millstream.errors import AlreadyExists, InvalidValue
 from millstream.flavors import loading
 from millstream.models import code, environment_files, examples, trust
@@ -200,10 +201,8 @@ def write_to(filename: str, data: str) -> None:
 
 
 def read_yaml(root: str, file_name: str) -> Any:
-    """The content of a YAML file. Raises FileNotFoundError."""
-    import yaml
-
-    return yaml.safe_load(Path(root, file_name).read_text(encoding="utf-8"))
+    """The content of a YAML file. Raises FileNotFoundError, and InvalidValue for what is no YAML."""
+    return yaml_texts.read(Path(root, file_name).read_text(encoding="utf-8"))
 
 
 def write_yaml(

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
+from millstream import yaml_texts
 from millstream.entities import (
     Dataset,
     DatasetInput,
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     from millstream.interop.report import Report
     from millstream.stores.contract import Store
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _META = "meta.yaml"
 _TRASH = ".trash"
 _REGISTRY = "models"  # beside the experiments: registered models
@@ -114,13 +112,12 @@ class FolderSource(Source):
     def _meta(self, folder: Path) -> dict[str, Any]:
         """What ``meta.yaml`` says; nothing, with a note, where it cannot be read."""
         try:
-            with open(folder / _META, "rb") as file:
-                read = yaml.load(file, Loader=_LOADER)  # a safe loader, see above
+            read = yaml_texts.read((folder / _META).read_bytes())
         except FileNotFoundError:
             self.notes.append(f"{folder} is left out: it has no {_META}")
             return {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            self.notes.append(f"{folder} is left out: its {_META} cannot be read ({str(error).splitlines()[0]})")
+        except InvalidValue as error:
+            self.notes.append(f"{folder} is left out: its {_META} cannot be read ({error.message})")
             return {}
         if not isinstance(read, dict):
             self.notes.append(f"{folder} is left out: its {_META} is empty")

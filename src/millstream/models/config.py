@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from millstream import yaml_texts
 from millstream.errors import InvalidValue
 
 # The name under which a script that was run with a configuration holds it.
@@ -66,14 +67,12 @@ def given(model_config: Mapping[str, Any] | None) -> Iterator[None]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
     if not path.is_file():
         raise FileNotFoundError(f"the configuration of the model, {path}, does not exist (in {Path.cwd()})")
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InvalidValue(f"the file {path} is not YAML: {' '.join(str(error).split())}") from None
+        fields = yaml_texts.read(path.read_text(encoding="utf-8"))
+    except InvalidValue as error:
+        raise InvalidValue(f"the file {path} cannot be read: {error.message}") from None
     if fields is None:
         return {}
     if not isinstance(fields, dict):

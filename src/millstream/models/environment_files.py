@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from millstream import yaml_texts
 from millstream.environments.lines import Requirements, read_requirements
 from millstream.errors import InvalidValue, NotFound
 from millstream.models.distributions import distribution_named
@@ -257,18 +258,12 @@ def _inside(root: Path, name: str) -> Path:
 
 
 def _read_yaml(path: Path) -> Any:
-    import yaml
-
     try:
-        return yaml.load(path.read_bytes(), _loader(yaml))
+        return yaml_texts.read(path.read_bytes())
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
-    except (OSError, yaml.YAMLError) as error:
-        raise InvalidValue(f"the file {path} is not readable as YAML: {error}") from None
-
-
-def _loader(yaml: Any) -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    except (OSError, InvalidValue) as error:
+        raise InvalidValue(f"the file {path} cannot be read: {error}") from None
 
 
 def _yaml_text(content: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from millstream import yaml_texts
 from millstream._version import VERSION
 from millstream.errors import BadModel, InvalidValue
 
@@ -170,16 +171,13 @@ class Model:
         file = Path(str(path).removeprefix("file://"))
         if file.is_dir():
             file /= FILE
-        import yaml
-
         try:
-            fields = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            fields = yaml_texts.read(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise BadModel(f"there is no model at {file.parent}: it holds no file named {FILE}",
                            hint="name the folder that save_model() or log_model() wrote") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BadModel(f"the file {file} is not YAML: {' '.join(str(error).split())}",
-                           hint="fetch or save the model again") from None
+        except (InvalidValue, UnicodeDecodeError) as error:
+            raise BadModel(f"the file {file} cannot be read: {error}", hint="fetch or save the model again") from None
         if not isinstance(fields, dict):
             raise BadModel(f"the file {file} describes no model", hint="fetch or save the model again")
         made = cls.from_dict(fields)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from millstream.artifacts.local import LocalStore
-from millstream.artifacts.signatures import DEEPEST, LARGEST, read_signature
+from millstream.artifacts.signatures import LARGEST, read_signature
 from millstream.errors import InvalidValue
+from millstream.yaml_texts import DEEPEST
 
 
 def read(folder: Path, text: str) -> str | None:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from millstream import yaml_texts
 from millstream.errors import BadModel, CorruptModel, InvalidValue, MillstreamError
 from millstream.flavors import loading
 from millstream.flavors.pyfunc.model import PyFuncModel
@@ -73,11 +74,9 @@ def read_config(given: str | os.PathLike[str] | dict[str, Any]) -> dict[str, Any
     """A configuration as a dictionary. Raises InvalidValue for a file that is not there or holds none."""
     if isinstance(given, dict):
         return given
-    import yaml
-
     try:
-        found = yaml.safe_load(Path(given).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        found = yaml_texts.read(Path(given).read_text(encoding="utf-8"))
+    except (OSError, InvalidValue) as error:
         raise InvalidValue(f"the configuration {os.fspath(given)} cannot be read: {error}",
                            hint="give a dictionary, or the path of a YAML file") from None
     if not isinstance(found, dict):

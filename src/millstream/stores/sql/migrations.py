@@ -15,8 +15,8 @@ from sqlalchemy import Connection, insert, inspect, text
 
 from millstream.errors import InvalidState, InvalidValue
 from millstream.stores.sql.database import Database
-from millstream.stores.sql.monitoring import tables as monitoring_tables
 from millstream.stores.sql.endpoints import tables as endpoint_tables
+from millstream.stores.sql.monitoring import tables as monitoring_tables
 from millstream.stores.sql.registry import tables as registry_tables
 from millstream.stores.sql.schema import experiments, metadata
 from millstream.stores.sql.views import tables as view_tables
