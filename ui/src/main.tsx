@@ -23,6 +23,13 @@ function followHash(): void {
   if (path !== null) history.replaceState(null, "", prefix + path);
 }
 
+/** Whose state an address holds, as the server keeps it. */
+function ownerOf(path: string): { page: string; experiment_ids: string[] } {
+  const [, first = "", id = ""] = path.split("/");
+  if (first === "exp") return { page: "runs", experiment_ids: [decodeURIComponent(id)] };
+  return { page: first === "" ? "experiments" : first, experiment_ids: [] };
+}
+
 startPreferences();
 startKeys();
 followHash();
@@ -32,7 +39,7 @@ addEventListener("hashchange", () => {
 });
 setRoutes(ROUTES);
 setLongStates({
-  save: async (state) => (await call(SaveView, { experiment_ids: [], page: "address", state })).view.view_id,
+  save: async (state) => (await call(SaveView, { ...ownerOf(location.pathname.slice(prefix.length)), state })).view.view_id,
   load: async (id) => (await call(GetView, { view_id: id })).view.state,
 });
 

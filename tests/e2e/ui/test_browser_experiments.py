@@ -92,7 +92,7 @@ def test_tags_are_set_changed_and_removed(open_page: Opener, name: str) -> None:
     row = page.get_by_role("row").filter(has_text=name)
     row.get_by_role("checkbox").check()
     page.get_by_role("region", name="Selected experiments").get_by_role("button", name="Tag").click()
-    page.get_by_label("Key").fill("team")
+    page.get_by_role("textbox", name="Key").fill("team")
     page.get_by_label("Value").fill("blue")
     page.get_by_role("button", name="Set tag").click()
     expect(row).to_contain_text("team blue")

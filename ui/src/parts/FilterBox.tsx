@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type KeyboardEvent } from "react";
+import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from "react";
 import { IconButton } from "@/parts/Button";
 import { completed, keyWord, placeOf, type KeyKind, type Place, type Vocabulary } from "@/parts/filter";
 import { Icon } from "@/parts/Icon";
@@ -27,11 +27,16 @@ export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem,
   const [chosen, setChosen] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
   const asked = useRef(0);
+  const cursorAt = useRef<number | null>(null);
   const id = useId();
   if (value !== given) {
     setGiven(value);
     setText(value);
   }
+  useLayoutEffect(() => {
+    if (cursorAt.current !== null) input.current?.setSelectionRange(cursorAt.current, cursorAt.current);
+    cursorAt.current = null;
+  }, [text]);
   useKeys([{ keys: "/", what: "Filter", group: "Table", run: () => input.current?.focus() }]);
 
   const suggest = (next: string, cursor: number) => {
@@ -53,10 +58,8 @@ export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem,
     if (!shown || !input.current) return;
     const [next, cursor] = completed(text, input.current.selectionStart ?? text.length, shown.place, word);
     setText(next);
-    requestAnimationFrame(() => {
-      input.current?.setSelectionRange(cursor, cursor);
-      suggest(next, cursor);
-    });
+    cursorAt.current = cursor;
+    suggest(next, cursor);
   };
   const apply = (next: string, done: boolean) => {
     setShown(null);

@@ -105,7 +105,7 @@ export function MenuButton({ label, items, icon, align = "end", className, child
     <>
       <button
         ref={button} type="button" className={`button${children ? "" : " bare"}${className ? ` ${className}` : ""}`}
-        aria-haspopup="menu" aria-expanded={open} aria-label={label} data-tip={children ? undefined : label}
+        aria-haspopup="menu" aria-expanded={open} aria-label={children ? undefined : label} data-tip={children ? undefined : label}
         onClick={(event) => {
           event.stopPropagation();
           setOpen(!open);

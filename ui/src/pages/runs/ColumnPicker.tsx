@@ -5,6 +5,7 @@ import { counted, number } from "@/base/format";
 import { ATTRIBUTE_KEYS, kindOf, titleOf } from "@/pages/runs/state";
 import { Button, IconButton } from "@/parts/Button";
 import { Checkbox, Dialog } from "@/parts/Dialog";
+import { Icon } from "@/parts/Icon";
 import { Loaded } from "@/parts/States";
 import { useLines } from "@/parts/window";
 
@@ -36,8 +37,8 @@ export default function ColumnPicker({ experimentIds, shown, onChange, onReset, 
         const choices: Choice[] = [
           ...ATTRIBUTE_KEYS.map((key) => ({ id: `attributes.${key}`, title: titleOf(`attributes.${key}`), kind: "attribute", detail: "", varies: true })),
           ...(data.columns ?? []).filter((column) => !column.key.startsWith("mlflow.")).map((column) => ({
-            id: `${kindOf(column.kind)}.${column.key}`, title: column.key, kind: column.kind, varies: column.varies ?? false,
-            detail: [counted(column.count, "run"), column.min !== undefined && column.min !== null ? `${number(column.min, 3)} to ${number(column.max, 3)}` : column.varies ? "" : "one value"].filter(Boolean).join(", "),
+            id: `${kindOf(column.kind)}.${column.key}`, title: column.key, kind: column.kind, varies: column.distinct > 1,
+            detail: [counted(column.count, "run"), column.min !== undefined && column.min !== null ? `${number(column.min, 3)} to ${number(column.max, 3)}` : column.distinct > 1 ? "" : "one value"].filter(Boolean).join(", "),
           })),
         ];
         return <Choices choices={choices} shown={shown} onChange={onChange} onReset={onReset} />;
@@ -110,7 +111,7 @@ function Choices({ choices, shown, onChange, onReset }: Pick<Props, "shown" | "o
                   toggle(choice);
                 }}
               >
-                <input type="checkbox" tabIndex={-1} checked={on.has(choice.id)} readOnly aria-hidden="true" />
+                <span className="picker-tick">{on.has(choice.id) && <Icon name="check" />}</span>
                 <span className="grow cut" data-tip={choice.title.length > 46 ? choice.title : undefined}>{choice.title}</span>
                 <span className="soft">{choice.detail}</span><span className="soft picker-kind">{choice.kind}</span>
               </div>

@@ -49,7 +49,7 @@ export default function Runs({ id }: { id: string }) {
   const chosen = state.cols.length > 0 ? state.cols : kept.cols;
   const ids = useMemo(() => {
     const base = chosen.length > 0 ? chosen : defaultColumns(keys.data?.columns ?? [], state.varying);
-    const shown = state.varying ? base.filter((column) => known.get(column)?.varies ?? true) : base;
+    const shown = state.varying ? base.filter((column) => !known.has(column) || known.get(column)?.distinct !== 1) : base;
     return grouped.length > 0
       ? [...grouped, ...shown.filter((column) => column.startsWith("metrics.")).slice(0, 20).flatMap((column) => [`mean(${column})`, `min(${column})`, `max(${column})`])]
       : shown.filter((column) => column !== NAME);

@@ -39,7 +39,7 @@ export function Toolbar({ id, experiment, state, set, columns, order, onColumns,
     link.download = "";
     link.click();
   };
-  const choices = [...known.values()].filter((column) => column.kind !== "metric" && column.varies && !column.key.startsWith("mlflow.")).slice(0, 40)
+  const choices = [...known.values()].filter((column) => column.kind !== "metric" && column.distinct > 1 && !column.key.startsWith("mlflow.")).slice(0, 40)
     .map((column) => `${kindOf(column.kind)}.${column.key}`);
   const groups: MenuItem[] = ["attributes.status", ...new Set([...choices, ...state.group])].map((column) => ({
     label: titleOf(column), checked: state.group.includes(column),

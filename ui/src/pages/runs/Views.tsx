@@ -38,7 +38,7 @@ export function Views({ experimentId }: { experimentId: string }) {
     ...named.map((view) => ({ label: view.shared ? `${view.name} (shared)` : view.name, checked: view === current, run: () => show(view) })),
     { label: "Save this view…", icon: "save", section: named.length > 0 ? true : undefined, run: () => setSaving(true) },
     ...(current ? [
-      { label: standard === current.view_id ? "No longer the default" : "Make it the default", icon: "pin" as const, run: () => void call(SetArrangement, { experiment_id: experimentId, default_view_id: standard === current.view_id ? "" : current.view_id }).then(() => refresh(ListViews), toastError) },
+      { label: standard === current.view_id ? "No longer the default" : "Make it the default for everyone", icon: "pin" as const, run: () => void setDefault(experimentId, current, standard === current.view_id) },
       { label: `Delete ${current.name}`, icon: "trash" as const, tone: "bad" as const, run: () => void remove(current) },
     ] : []),
     { label: "As it was at first", icon: "restore", run: () => navigate(path`/exp/${experimentId}`) },
@@ -50,6 +50,18 @@ export function Views({ experimentId }: { experimentId: string }) {
       {saving && <SaveDialog experimentId={experimentId} onClose={() => setSaving(false)} />}
     </>
   );
+}
+
+/** A default is for everybody, so the view becomes one that everybody sees. */
+async function setDefault(experimentId: string, view: View, off: boolean): Promise<void> {
+  try {
+    if (!off && !view.shared) await call(SaveView, { experiment_ids: [experimentId], page: PAGE, state: view.state, name: view.name, shared: true, view_id: view.view_id });
+    await call(SetArrangement, { experiment_id: experimentId, default_view_id: off ? "" : view.view_id });
+    toast(off ? "The experiment opens as it was at first" : `The experiment opens with ${view.name}`);
+    await refresh(ListViews);
+  } catch (error) {
+    toastError(error);
+  }
 }
 
 async function save(experimentId: string, name: string, shared: boolean, state: string): Promise<void> {

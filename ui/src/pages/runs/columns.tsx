@@ -149,16 +149,21 @@ function heatOf(value: Figure, known: RunColumn | undefined): string | undefined
   return `color-mix(in srgb, var(--accent) ${Math.round(share * 38)}%, transparent)`;
 }
 
+/** Whether runs that have it differ in it; that others lack it does not count. */
+function doesVary(column: RunColumn): boolean {
+  return column.distinct > 1;
+}
+
 /** The columns that are shown when nobody has chosen: what varies, and what most runs have. */
 export function defaultColumns(columns: readonly RunColumn[], varyingOnly: boolean): string[] {
   const named = (column: RunColumn) => `${kindOf(column.kind)}.${column.key}`;
   const of = (kind: string) => columns.filter((column) => column.kind === kind && !column.key.startsWith("system/") && !column.key.startsWith("mlflow."));
   const params = of("param");
-  const varying = params.filter((param) => param.varies);
+  const varying = params.filter(doesVary);
   return [
     "attributes.status", "attributes.start_time", "attributes.duration",
     ...of("metric").slice(0, 10).map(named),
-    ...(varyingOnly || params.length > 20 ? varying : [...varying, ...params.filter((param) => !param.varies)]).slice(0, 10).map(named),
+    ...(varyingOnly || params.length > 20 ? varying : [...varying, ...params.filter((param) => !doesVary(param))]).slice(0, 10).map(named),
   ];
 }
 
