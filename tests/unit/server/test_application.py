@@ -282,6 +282,9 @@ class Failing:
     def sweep(self) -> int:
         return 0
 
+    def listen(self, on_change: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
     def close(self) -> None:
         return None
 
