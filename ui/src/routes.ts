@@ -4,6 +4,8 @@ import type { Route } from "@/frame/router";
 export const ROUTES: readonly Route[] = [
   { path: "/", load: () => import("@/pages/experiments") },
   { path: "/exp/:id", load: () => import("@/pages/runs") },
+  { path: "/run/:id", load: () => import("@/pages/run") },
+  { path: "/models", load: () => import("@/pages/models") },
   { path: "/webhooks", load: () => import("@/pages/webhooks") },
   { path: "/webhooks/:id", load: () => import("@/pages/webhook") },
   { path: "/trash", load: () => import("@/pages/trash") },
