@@ -34,6 +34,7 @@ from millstream.operations import (
     ListAlerts,
     ListFindings,
     ListMonitors,
+    Operation,
     PruneRequests,
     RecordFindings,
     RecordOutcomes,
@@ -138,6 +139,14 @@ class RequestLog:
             store.execute(RecordRequests([request(1, request_id=" ")]))
         with pytest.raises(LimitExceeded, match="version"):
             store.execute(RecordRequests([request(1, version="v" * 257)]))
+        refused: list[Operation[Any]] = [
+            RecordRequests([request(1, outcome="{")]),
+            RecordRequests(figures=[MinuteFigures("loan", _TIME, "a", buckets=[LatencyBucket(10**6, 1)])]),
+            RecordRequests(figures=[MinuteFigures("loan", -1, "a")]), GetServiceFigures("loan", -(2**63), 2**63 - 1),
+        ]
+        for bad in refused:
+            with pytest.raises(InvalidValue):
+                store.execute(bad)
         assert ids(store) == []
 
     def test_requests_are_removed_by_age_and_count(self, store: Store) -> None:
@@ -229,6 +238,9 @@ class Monitors:
         assert not store.execute(ClaimMonitor("loan", "second", 0.0)).claimed
         assert store.execute(ClaimMonitor("loan", "first", 0.0)).claimed
         assert store.execute(ClaimMonitor("loan", "second", 60.0)).claimed
+        for seconds in (1e300, float("inf"), float("nan")):
+            with pytest.raises(InvalidValue, match="seconds"):
+                store.execute(ClaimMonitor("loan", "second", seconds))
 
     def test_alerts_are_raised_once_and_cleared_once(self, store: Store) -> None:
         store.execute(SetMonitor("loan"))

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 
+from millstream.entities.latency import bucket_of
 from millstream.entities.monitoring import ACTIONS, STATISTICS, MonitorSettings
 from millstream.errors import InvalidValue, LimitExceeded
 from millstream.operations.limits import check_text
@@ -38,6 +39,20 @@ def check_json(text: str, field: str) -> str:
         raise InvalidValue.of(field, text[:100], f"it is not JSON: {error}",
                               hint='a text in JSON stands in quotes: "\\"yes\\""') from None
     return check_text(text, OUTCOME_LENGTH, field)
+
+
+def check_finite(value: float | None, field: str) -> float | None:
+    """A number that is neither infinite nor NaN; None stays."""
+    if value is not None and not math.isfinite(value):
+        raise InvalidValue.of(field, value, "it is no finite number")
+    return value
+
+
+def check_bucket(index: int) -> int:
+    """The number of a bucket of latency, see :mod:`millstream.entities.latency`."""
+    if not bucket_of(0.0) <= index <= bucket_of(math.inf):
+        raise InvalidValue.of("index", index, "no duration belongs to this bucket")
+    return index
 
 
 def check_settings(settings: MonitorSettings) -> MonitorSettings:

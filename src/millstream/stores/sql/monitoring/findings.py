@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import eq, ge, lt
@@ -18,7 +17,7 @@ from millstream.entities.monitoring import (
     MonitorWindow,
     WindowFindings,
 )
-from millstream.errors import InvalidValue, RegisteredModelNotFound
+from millstream.errors import RegisteredModelNotFound
 from millstream.operations import (
     AlertPage,
     DeleteRegisteredModelTag,
@@ -32,7 +31,7 @@ from millstream.operations import (
 from millstream.operations.limits import check_page, check_text, check_timestamp
 from millstream.search.sql import Clause
 from millstream.stores.sql.driver import many
-from millstream.stores.sql.monitoring.checks import check_batch
+from millstream.stores.sql.monitoring.checks import check_batch, check_finite
 from millstream.stores.sql.monitoring.reading import alert, find_monitor, settings_of
 from millstream.stores.sql.monitoring.tables import monitor_alerts, monitor_findings, monitor_windows, monitors
 from millstream.stores.sql.ordering import VALUE, Key, fingerprint, read_token, write_token
@@ -43,7 +42,7 @@ from millstream.stores.sql.webhooks.outbox import publish
 _PAGE = 1_000
 _ALERTS_PAGE = 10_000
 _FINDINGS = 100_000
-_REASON = 1_000
+_REASON, _NAME = 1_000, 1_000
 _ID = [Key(Clause("id"), False)]
 _INSERT = (
     "INSERT INTO monitor_findings (window_id, place, statistic, column_name, value, limit_value, p_value, state)"
@@ -59,11 +58,14 @@ def record_findings(transaction: Transaction, operation: RecordFindings) -> Find
     made = _insert_window(transaction, monitor, operation.window)
     if made is None:
         return FindingsRecorded()
-    for finding in operation.findings:
-        if not math.isfinite(finding.value):
-            raise InvalidValue.of("value", finding.value, f"what was found of {finding.statistic} is no finite number")
+    told: list[Finding | AlertChange] = [*operation.findings, *operation.raised, *operation.cleared]
+    for said in told:
+        check_finite(said.value, "value")
+        check_finite(said.limit, "limit")
+        check_text(said.column, _NAME, "column")
+        check_text(said.statistic, _NAME, "statistic")
     many(transaction.connection, _INSERT, [
-        (made, place, one.statistic, one.column, one.value, one.limit, one.p_value, one.state)
+        (made, place, one.statistic, one.column, one.value, one.limit, check_finite(one.p_value, "p_value"), one.state)
         for place, one in enumerate(operation.findings)
     ])
     raised = [

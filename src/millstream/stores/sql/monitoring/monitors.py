@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, insert, or_, select, update
 
+from millstream.errors import InvalidValue
 from millstream.operations import (
     Claimed,
     ClaimMonitor,
@@ -32,6 +33,7 @@ from millstream.stores.sql.registry.reading import find_version
 from millstream.stores.sql.transaction import Transaction, executes, now_ms
 
 _PAGE = 10_000
+_LONGEST_CLAIM = 3_600.0
 _UPSERT = (
     "INSERT INTO monitors (endpoint, settings, creation_time, last_update_time) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (endpoint) DO UPDATE SET settings = excluded.settings, last_update_time = excluded.last_update_time"
@@ -74,6 +76,8 @@ def delete_monitor(transaction: Transaction, operation: DeleteMonitor) -> None:
 
 @executes(ClaimMonitor)
 def claim_monitor(transaction: Transaction, operation: ClaimMonitor) -> Claimed:
+    if not operation.seconds <= _LONGEST_CLAIM:
+        raise InvalidValue.of("seconds", operation.seconds, f"it may be at most {_LONGEST_CLAIM:g}")
     row = find_monitor(transaction, operation.name)
     now = now_ms()
     until = now + int(operation.seconds * 1000)

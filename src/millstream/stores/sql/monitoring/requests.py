@@ -26,7 +26,15 @@ from millstream.operations import (
 from millstream.operations.limits import check_page, check_text, check_timestamp
 from millstream.search.sql import Clause
 from millstream.stores.sql.driver import many
-from millstream.stores.sql.monitoring.checks import BATCH, BODY_BYTES, check_batch, check_json, check_name
+from millstream.stores.sql.monitoring.checks import (
+    BATCH,
+    BODY_BYTES,
+    check_batch,
+    check_bucket,
+    check_finite,
+    check_json,
+    check_name,
+)
 from millstream.stores.sql.monitoring.reading import monitor_of, settings_of
 from millstream.stores.sql.monitoring.tables import (
     monitor_alerts,
@@ -68,6 +76,7 @@ def record_requests(transaction: Transaction, operation: RecordRequests) -> None
             check_text(getattr(one, field) or "", 256, field)
         for field in ("request", "answer"):
             check_text(getattr(one, field) or "", BODY_BYTES, field)
+        check_finite(one.seconds, "seconds")
         if one.outcome is not None:
             check_json(one.outcome, "outcome")
         rows.append(tuple(getattr(one, name) for name in _COLUMNS))
@@ -76,7 +85,8 @@ def record_requests(transaction: Transaction, operation: RecordRequests) -> None
     for minute in operation.figures:
         check_name(minute.endpoint, "endpoint")
         check_name(minute.host, "host")
-        buckets = json.dumps({str(bucket.index): bucket.count for bucket in minute.buckets})
+        check_finite(minute.seconds, "seconds")
+        buckets = json.dumps({str(check_bucket(bucket.index)): bucket.count for bucket in minute.buckets})
         figures.append((minute.endpoint, check_timestamp(minute.minute, "minute") // _MINUTE * _MINUTE, minute.model,
                         minute.version, minute.host, minute.requests, minute.errors, minute.refused, minute.rows,
                         minute.seconds, buckets))
@@ -175,6 +185,8 @@ def prune(transaction: Transaction, operation: PruneRequests) -> Removed:
 
 @executes(GetServiceFigures)
 def service_figures(transaction: Transaction, operation: GetServiceFigures) -> ServiceFiguresAnswer:
+    check_timestamp(operation.start_time, "start_time")
+    check_timestamp(operation.end_time, "end_time")
     step = operation.step_minutes * _MINUTE
     if operation.step_minutes < 1:
         raise InvalidValue.of("step_minutes", operation.step_minutes, "it must be at least 1")
