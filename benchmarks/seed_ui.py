@@ -36,7 +36,8 @@ def seed(
     open_store(uri, str(database.parent / "artifacts")).close()
     ids: dict[str, str] = {}
     with sqlite3.connect(database, isolation_level=None) as connection:
-        for pragma in ("synchronous=OFF", "cache_size=-1000000", "temp_store=MEMORY"):
+        # Without a journal each page is written once; a store that is opened next goes on in its own mode.
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         made = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
         connection.execute("BEGIN")
@@ -80,14 +81,13 @@ def _table(connection: sqlite3.Connection, name: str, runs: int, metrics: int, p
     names = [*(f"metric_{index:05d}" for index in range(metrics)), *(f"param_{index:05d}" for index in range(params))]
     _enter(connection, [*names, "mlflow.runName", "team"])
     within = f"r.id >= {first} AND r.id < {first + runs}"
-    measured = (
-        "(SELECT id, CAST(substr(name, 8) AS INTEGER) AS n FROM keys WHERE name GLOB 'metric_*'"
-        f" AND CAST(substr(name, 8) AS INTEGER) < {metrics}) k"
-    )
-    given = (
-        "(SELECT id, CAST(substr(name, 7) AS INTEGER) AS n FROM keys WHERE name GLOB 'param_*'"
-        f" AND CAST(substr(name, 7) AS INTEGER) < {params}) k"
-    )
+    for table, prefix, count in (("measured", "metric_", metrics), ("given", "param_", params)):
+        # In the order of their ids, so that rows come out in the order of the tables they go into.
+        number = f"CAST(substr(name, {len(prefix) + 1}) AS INTEGER)"
+        connection.execute(f"CREATE TEMP TABLE {table} (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)")
+        connection.execute(
+            f"INSERT INTO {table} SELECT id, {number} FROM keys WHERE name GLOB '{prefix}*' AND {number} < {count}"
+        )
     # Each run lacks a hundredth of the metrics, and a thousandth of what is there is NaN.
     value = f"CASE WHEN (r.id + k.n * 7) % 1000 = 3 THEN NULL ELSE {_NOISE} END"
     there = "(r.id + k.n) % 100 <> 99"
@@ -95,13 +95,11 @@ def _table(connection: sqlite3.Connection, name: str, runs: int, metrics: int, p
         "INSERT INTO metrics (run, key, experiment_id, value, step, timestamp, min_value, min_step, max_value,"
         " max_step, first_value, first_step, first_timestamp)"
         f" SELECT run, key, {experiment}, v, 0, t, v, 0, v, 0, v, 0, t FROM (SELECT r.id AS run, k.id AS key,"
-        f" {value} AS v, r.start_time AS t FROM runs r CROSS JOIN {measured} WHERE {within} AND {there}"
-        " ORDER BY r.id, k.id)"
+        f" {value} AS v, r.start_time AS t FROM runs r CROSS JOIN measured k WHERE {within} AND {there})"
     )
     connection.execute(
         "INSERT INTO metric_points (run, key, step, timestamp, value, is_nan)"
         f" SELECT run, key, 0, timestamp, coalesce(value, 0.0), value IS NULL FROM metrics WHERE run >= {first}"
-        " ORDER BY run, key"
     )
     optimizer = " ".join(f"WHEN {index} THEN '{name}'" for index, name in enumerate(_OPTIMIZERS))
     connection.execute(
@@ -109,8 +107,10 @@ def _table(connection: sqlite3.Connection, name: str, runs: int, metrics: int, p
         f" SELECT r.id, k.id, {experiment}, CASE WHEN k.n = 0 THEN CAST(r.id % 1000 AS TEXT)"
         f" WHEN k.n = 1 THEN CASE r.id % {len(_OPTIMIZERS)} {optimizer} END WHEN k.n % 10 = 9 THEN 'constant'"
         f" ELSE printf('%.6g', 0.0001 * (1 + (r.id + k.n) % (3 + k.n % 17))) END"
-        f" FROM runs r CROSS JOIN {given} WHERE {within} ORDER BY r.id, k.id"
+        f" FROM runs r CROSS JOIN given k WHERE {within}"
     )
+    connection.execute("DROP TABLE measured")
+    connection.execute("DROP TABLE given")
     for key, text in (("mlflow.runName", "r.run_name"), ("team", "CASE r.id % 2 WHEN 0 THEN 'vision' ELSE 'text' END")):
         connection.execute(
             f"INSERT INTO run_tags (run, key, experiment_id, value) SELECT r.id, (SELECT id FROM keys WHERE name = ?),"
