@@ -247,7 +247,8 @@ class _Trees:
         assert (table.total, table.matched, table.counts) == (3, 5, [3, 1, 1])
         assert table.cols == {
             "params.opt": ["adam", "sgd", None], "mean(metrics.loss)": [2, "NaN", 5],
-            "min(metrics.loss)": [1, "NaN", 5], "max(metrics.loss)": [3, "NaN", 5], "mean(params.lr)": [pytest.approx(0.4 / 3), 0.1, None],
+            "min(metrics.loss)": [1, "NaN", 5], "max(metrics.loss)": [3, "NaN", 5],
+            "mean(params.lr)": [pytest.approx(0.4 / 3), 0.1, None],
         }
         for count, where in zip(table.counts, table.filters, strict=True):
             assert store.execute(QueryRuns([of], filter=where)).total == count
