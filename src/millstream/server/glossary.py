@@ -266,6 +266,8 @@ FIELDS: dict[str, str] = {
     "x": "Where each bucket begins.",
     "x0": "Where the window begins.",
     "x1": "Where the window ends.",
+    "latest": "The number of the newest version.",
+    "version_before": "The version before it.",
     # Of routes that are not operations
     "operationName": "Which operation of the document to carry out.",
     "page": "The page to show, as the link More names it.",
