@@ -52,7 +52,8 @@ def seen(data: Any, predict: Callable[[Any], Any] | None = None) -> Profile | No
         return None
     try:
         return of(data, predict)
-    except (InvalidValue, ValueError, TypeError):
+    except Exception as error:  # whatever a library raises about data of its own kind
+        logger.debug("the training data have no profile: %s", error)
         return None
 
 

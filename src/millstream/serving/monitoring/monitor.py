@@ -42,6 +42,8 @@ _PAGE, _ALERTS = 1_000, 10_000
 _BODIES = 200
 _CLAIM_SECONDS = 120.0
 _PRUNE_MS = 60_000
+# A server that does not answer is asked again by the next tick.
+_PATIENCE_SECONDS = 5.0
 
 
 @dataclass
@@ -150,6 +152,9 @@ class Monitoring:
         yield opened
 
     def _run(self, every: float) -> None:
+        from millstream.stores.http import PATIENCE
+
+        PATIENCE.set(_PATIENCE_SECONDS)
         while not self._ended:
             try:
                 self.tick(time.time_ns() // 1_000_000)
