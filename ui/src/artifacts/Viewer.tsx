@@ -1,0 +1,100 @@
+import { lazy, Suspense, useState, type ReactNode } from "react";
+import { bytes } from "@/base/format";
+import { asksFirst, LOOK_NAMES, looksOf, type Look } from "@/artifacts/kinds";
+import { contentAddress, nameOf, useFacts, type FileFacts, type Place } from "@/artifacts/place";
+import { Button, CopyButton } from "@/parts/Button";
+import { Icon } from "@/parts/Icon";
+import { Boundary, Loaded, Loading } from "@/parts/States";
+import { Switch } from "@/parts/Tabs";
+import { Time } from "@/parts/Values";
+import "@/artifacts/artifacts.css";
+
+/** What each viewer is given. */
+export interface FileProps {
+  place: Place;
+  path: string;
+  facts: FileFacts;
+}
+
+export interface ModelWays {
+  uri: (place: Place, folder: string) => string;
+  actions?: (place: Place, folder: string) => ReactNode;
+}
+
+const ModelDescription = lazy(() => import("@/artifacts/model/ModelDescription"));
+const VIEWERS = {
+  map: lazy(() => import("@/artifacts/viewers/MapFile")),
+  tree: lazy(() => import("@/artifacts/viewers/TreeFile")),
+  grid: lazy(() => import("@/artifacts/viewers/TableFile")),
+  page: lazy(() => import("@/artifacts/viewers/PageFile")),
+  notebook: lazy(() => import("@/artifacts/viewers/NotebookFile")),
+  prose: lazy(() => import("@/artifacts/viewers/ProseFile")),
+  image: lazy(() => import("@/artifacts/viewers/ImageFile")),
+  pdf: lazy(() => import("@/artifacts/viewers/PdfFile")),
+  audio: lazy(() => import("@/artifacts/viewers/MediaFile")),
+  video: lazy(() => import("@/artifacts/viewers/MediaFile")),
+  source: lazy(() => import("@/artifacts/viewers/TextFile")),
+  bytes: lazy(() => import("@/artifacts/viewers/BytesFile")),
+} satisfies Record<Exclude<Look, "model">, unknown>;
+
+interface Props {
+  place: Place;
+  path: string;
+  look: string;
+  onLook: (look: string) => void;
+  model: ModelWays;
+}
+
+/** A file: what is known of it, and its content in one of the ways to look at it. */
+export function Viewer({ place, path, look, onLook, model }: Props) {
+  const facts = useFacts(place, path);
+  return (
+    <Loaded query={facts} what="The file">
+      {(known) => {
+        const looks = looksOf(known);
+        const chosen = looks.find((one) => one === look) ?? looks[0] ?? "bytes";
+        return (
+          <div className="artifacts-file">
+            <div className="artifacts-head">
+              <h2 className="cut" data-tip={path}>{nameOf(path)}</h2>
+              <CopyButton text={path} label="Copy the path" />
+              <span className="soft figure">{bytes(known.size)}</span>
+              {known.modified !== undefined && <span className="soft"><Time at={known.modified} /></span>}
+              <span className="grow" />
+              {looks.length > 1 && <Switch label="Look at it as" options={looks.map((one) => [one, LOOK_NAMES[one]] as const)} value={chosen} onChange={(next) => onLook(next === looks[0] ? "" : next)} />}
+              <a className="button" href={contentAddress(place, path, { download: 1 })} download><Icon name="download" />Download</a>
+            </div>
+            <Boundary what="The file could not be shown" key={chosen}>
+              <Content place={place} path={path} facts={known} look={chosen} model={model} />
+            </Boundary>
+          </div>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function Content({ look, model, ...file }: FileProps & { look: Look; model: ModelWays }) {
+  const [wanted, setWanted] = useState(false);
+  if (file.facts.size === 0) return <p className="artifacts-note soft">The file is empty.</p>;
+  if (!wanted && asksFirst(look, file.facts.size)) {
+    return <div className="artifacts-note stack"><p>It has {bytes(file.facts.size)}, and is read whole to be shown.</p><div><Button icon="view" onClick={() => setWanted(true)}>Show it</Button></div></div>;
+  }
+  if (look === "model") return <ModelOfFile place={file.place} path={file.path} model={model} />;
+  const Chosen = VIEWERS[look];
+  return <Suspense fallback={<Loading />}><Chosen {...file} /></Suspense>;
+}
+
+/** The model that a file `MLmodel` describes. */
+function ModelOfFile({ place, path, model }: { place: Place; path: string; model: ModelWays }) {
+  const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  return (
+    <Suspense fallback={<Loading />}>
+      <div className="artifacts-body scroll" tabIndex={0} role="region" aria-label="Model">
+        <ModelDescription place={place} folder={folder} uri={model.uri(place, folder)} />
+      </div>
+    </Suspense>
+  );
+}
+
+Viewer.Model = ModelOfFile;

@@ -1,0 +1,1 @@
+export { default, preload } from "@/pages/run/Run";
