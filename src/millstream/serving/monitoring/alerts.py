@@ -38,7 +38,7 @@ def changes(
 
 def silenced(open_alerts: Iterable[Alert], hours: float) -> list[AlertChange]:
     """What clears the alerts of a version that others have taken the requests of."""
-    reason = f"the version has had no request for {hours:g} hours"
+    reason = f"the version has had no request for {hours:g} h"
     return [AlertChange(one.statistic, reason, one.column, one.value, one.limit) for one in open_alerts]
 
 

@@ -196,7 +196,7 @@ def test_the_alerts_of_a_version_that_is_no_longer_asked_end(store: SqlStore) ->
     place.look()
     assert place.open() == set()
     assert {one.cleared_reason for one in store.execute(ListAlerts("loan")).alerts} == {
-        "the version has had no request for 1 hours"
+        "the version has had no request for 1 h"
     }
 
 
