@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -135,9 +134,14 @@ class Host:
                 if one["version"] == version and one["state"] == state]
 
     def wait(self, endpoint: str, *versions: str, seconds: float = 60) -> None:
-        """Return when these versions are ready."""
-        self.until(lambda: all(self.replicas(endpoint, version) for version in versions),
-                   f"the versions {', '.join(versions)} of {endpoint}", seconds)
+        """Return when these versions are ready, and traffic goes to some version."""
+
+        def ready() -> bool:
+            told = self.status(endpoint)
+            found = {one["version"] for one in told.get("replicas", ()) if one["state"] == "READY"}
+            return bool(told.get("traffic")) and found.issuperset(versions)
+
+        self.until(ready, f"the versions {', '.join(versions)} of {endpoint}", seconds)
 
     def until(self, true: Any, what: str, seconds: float = 60) -> None:
         """Return when something is true."""
@@ -167,8 +171,3 @@ def children(pid: int) -> list[int]:
             except OSError:
                 continue
     return found
-
-
-def moment() -> float:
-    """Seconds of a clock that goes on."""
-    return time.monotonic()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from millstream.cli.endpoint_options import MANAGERS, carried_out, listed, settings_of, shares, steps, with_settings
 from millstream.cli.output import (
     say,
     show_json,
@@ -18,102 +18,12 @@ from millstream.cli.output import (
     with_json,
 )
 from millstream.cli.registry_options import with_registry_uri
-from millstream.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from millstream.entities.endpoint import CanaryStep, ServingEndpoint, Share
-    from millstream.operations import EndpointAnswer, Operation
+    from millstream.entities.endpoint import ServingEndpoint, Share
+    from millstream.operations import EndpointAnswer
 
-A = TypeVar("A")
-F = TypeVar("F", bound=Callable[..., Any])
-
-_MANAGERS = click.Choice(["uv", "local", "virtualenv", "conda"])
 _PAGE = 1_000
-
-
-def _do(uri: str | None, operation: Operation[A]) -> A:
-    """The answer of the registry to an operation, done as the person behind this process."""
-    from millstream.tracking.stores import acting, get_registry_uri
-
-    with tracking_store(uri or get_registry_uri()) as store:
-        return store.execute(operation, acting())
-
-
-def _with_settings(command: F) -> F:
-    for option in reversed((
-        click.option("--traffic", metavar="RULE",
-                     help="Shares of the traffic, such as Production=90,7=10. Targets are versions, stages, @alias "
-                          "and latest; 'default' means Production, else the newest."),
-        click.option("--shadow", metavar="TARGETS", help="Targets that get copies of requests, separated by commas; "
-                                                         "'none' for none."),
-        click.option("--serves", type=click.Choice(["all", "traffic"]),
-                     help="Which versions have scoring processes: all that are not archived, or those with traffic."),
-        click.option("--workers", type=int, help="Processes that predict, in each replica."),
-        click.option("--replicas", type=int, help="Scoring processes of each version."),
-        click.option("--env-manager", type=_MANAGERS,
-                     help="Where models run: in environments of what they need, or in that of the host (local)."),
-        click.option("--idle", "idle_seconds", type=float, metavar="SECONDS",
-                     help="End versions without traffic after so many seconds without a request; 0 for never."),
-        click.option("--max-body", "body_bytes", type=int, metavar="BYTES", help="The largest request."),
-        click.option("--timeout", "seconds", type=float, metavar="SECONDS", help="From a request to its answer."),
-        click.option("--max-requests", "requests", type=int, metavar="N", help="Requests under way at one time."),
-    )):
-        command = option(command)
-    return command
-
-
-def _settings(given: dict[str, Any], before: Any = None) -> dict[str, Any]:
-    """The fields of an operation that were given as options."""
-    import msgspec
-
-    from millstream.entities.endpoint import EndpointLimits
-
-    fields = {name: given[name] for name in ("serves", "workers", "replicas", "env_manager", "idle_seconds")
-              if given[name] is not None}
-    if given["traffic"] is not None:
-        fields["traffic"] = shares(given["traffic"])
-    if given["shadow"] is not None:
-        fields["shadow"] = [] if given["shadow"] == "none" else _listed(given["shadow"])
-    limits = {name: given[name] for name in ("body_bytes", "seconds", "requests") if given[name] is not None}
-    if limits:
-        fields["limits"] = msgspec.structs.replace(before or EndpointLimits(), **limits)
-    return fields
-
-
-def _listed(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
-def shares(text: str) -> list[Share]:
-    """The shares of a rule such as ``Production=90,7=10``. Raises InvalidValue for a text that is none."""
-    from millstream.entities.endpoint import Share
-
-    if text == "default":
-        return []
-    made = []
-    for item in _listed(text):
-        target, separator, weight = item.rpartition("=")
-        try:
-            made.append(Share(target if separator else item, float(weight) if separator else 100.0))
-        except ValueError:
-            raise InvalidValue.of("traffic", item, "a share is a target and a number",
-                                  hint="write it like Production=90,7=10") from None
-    return made
-
-
-def steps(text: str) -> list[CanaryStep]:
-    """The steps of a canary such as ``5:60,25:300``, percent and seconds. Raises InvalidValue."""
-    from millstream.entities.endpoint import CanaryStep
-
-    made = []
-    for item in _listed(text):
-        percent, _, seconds = item.partition(":")
-        try:
-            made.append(CanaryStep(float(percent), float(seconds or 0)))
-        except ValueError:
-            raise InvalidValue.of("steps", item, "a step is a percentage and seconds",
-                                  hint="write them like 5:60,25:300,50:300") from None
-    return made
 
 
 @click.group()
@@ -125,13 +35,13 @@ def endpoints() -> None:
 @click.argument("name")
 @click.option("--model", help="The registered model.  [default: NAME]")
 @click.option("--off", is_flag=True, help="Create it switched off.")
-@_with_settings
+@with_settings
 @with_registry_uri
 def create(name: str, model: str | None, off: bool, registry_uri: str | None, **given: Any) -> None:
     """Create the endpoint NAME for a registered model."""
     from millstream.operations import CreateEndpoint
 
-    made = _do(registry_uri, CreateEndpoint(name, model or name, enabled=not off, **_settings(given)))
+    made = carried_out(registry_uri, CreateEndpoint(name, model or name, enabled=not off, **settings_of(given)))
     say(f"created the endpoint {name} of the model {made.endpoint.model}")
     _say_address(made)
 
@@ -147,7 +57,7 @@ def list_(model: str | None, as_json: bool, registry_uri: str | None) -> None:
     found: list[ServingEndpoint] = []
     token: str | None = None
     while True:
-        page = _do(registry_uri, ListEndpoints(model, _PAGE, token))
+        page = carried_out(registry_uri, ListEndpoints(model, _PAGE, token))
         found += page.endpoints
         token = page.next_page_token
         if not token:
@@ -173,7 +83,7 @@ def describe(name: str, as_json: bool, registry_uri: str | None) -> None:
     """Show an endpoint: its settings, its versions, and the processes that serve them."""
     from millstream.operations import GetEndpoint
 
-    found = _do(registry_uri, GetEndpoint(name))
+    found = carried_out(registry_uri, GetEndpoint(name))
     if as_json:
         show_json(found)
         return
@@ -206,17 +116,17 @@ def describe(name: str, as_json: bool, registry_uri: str | None) -> None:
 @endpoints.command()
 @click.argument("name")
 @click.option("--revision", type=int, help="Only if nobody has changed it since this revision.")
-@_with_settings
+@with_settings
 @with_registry_uri
 def update(name: str, revision: int | None, registry_uri: str | None, **given: Any) -> None:
     """Change settings of the endpoint NAME; what is not given stays."""
     from millstream.operations import GetEndpoint, UpdateEndpoint
 
-    before = _do(registry_uri, GetEndpoint(name)).endpoint
-    fields = _settings(given, before.limits)
+    before = carried_out(registry_uri, GetEndpoint(name)).endpoint
+    fields = settings_of(given, before.limits)
     if not fields:
         raise click.UsageError("nothing to change was given")
-    after = _do(registry_uri, UpdateEndpoint(name, revision or before.revision, **fields)).endpoint
+    after = carried_out(registry_uri, UpdateEndpoint(name, revision or before.revision, **fields)).endpoint
     say(f"the endpoint {name} is at revision {after.revision}")
 
 
@@ -228,7 +138,7 @@ def traffic(name: str, rule: str, registry_uri: str | None) -> None:
     """Give the endpoint NAME another traffic rule, such as Production=90,7=10 or default."""
     from millstream.operations import UpdateEndpoint
 
-    found = _do(registry_uri, UpdateEndpoint(name, traffic=shares(rule)))
+    found = carried_out(registry_uri, UpdateEndpoint(name, traffic=shares(rule)))
     say(f"the traffic of {name}: " + (", ".join(
         f"version {one.version} {one.percent:g} %" for one in found.versions if one.percent
     ) or "nothing to serve"))
@@ -242,8 +152,8 @@ def shadow(name: str, targets: str, registry_uri: str | None) -> None:
     """Send copies of the requests to the endpoint NAME to other versions; 'none' ends that."""
     from millstream.operations import UpdateEndpoint
 
-    wanted = [] if targets == "none" else _listed(targets)
-    found = _do(registry_uri, UpdateEndpoint(name, shadow=wanted)).endpoint
+    wanted = [] if targets == "none" else listed(targets)
+    found = carried_out(registry_uri, UpdateEndpoint(name, shadow=wanted)).endpoint
     say(f"copies of requests to {name} go to {', '.join(found.shadow) or 'nobody'}")
 
 
@@ -269,14 +179,14 @@ def start_canary(
     """Begin to send requests to the endpoint NAME to a VERSION."""
     from millstream.operations import StartCanary
 
-    _do(registry_uri, StartCanary(name, version, steps(rule), max_error_rate, min_requests, max_seconds))
+    carried_out(registry_uri, StartCanary(name, version, steps(rule), max_error_rate, min_requests, max_seconds))
     say(f"version {version} is the canary of {name}")
 
 
 def _end_canary(name: str, outcome: str, reason: str | None, uri: str | None) -> None:
     from millstream.operations import EndCanary
 
-    ended = _do(uri, EndCanary(name, outcome, reason)).endpoint.canary
+    ended = carried_out(uri, EndCanary(name, outcome, reason)).endpoint.canary
     say(f"the canary of {name}, version {ended.version if ended else ''}: {outcome}")
 
 
@@ -306,7 +216,7 @@ def logs(name: str, version: str | None, registry_uri: str | None) -> None:
     """Print the last lines of the scoring processes of an endpoint."""
     from millstream.operations import GetEndpointLogs
 
-    for one in _do(registry_uri, GetEndpointLogs(name, version)).logs:
+    for one in carried_out(registry_uri, GetEndpointLogs(name, version)).logs:
         say(f"version {one.version}, process {one.number} on the host {one.host}")
         sys.stdout.write(one.text)
 
@@ -319,7 +229,7 @@ def history(name: str, as_json: bool, registry_uri: str | None) -> None:
     """Show what has happened to an endpoint, the newest last."""
     from millstream.operations import ListEndpointEvents
 
-    events = _do(registry_uri, ListEndpointEvents(name, _PAGE)).events[::-1]
+    events = carried_out(registry_uri, ListEndpointEvents(name, _PAGE)).events[::-1]
     if as_json:
         show_json(events)
         return
@@ -338,7 +248,7 @@ def scale(name: str, workers: int | None, replicas: int | None, registry_uri: st
 
     if workers is None and replicas is None:
         raise click.UsageError("neither --workers nor --replicas was given")
-    after = _do(registry_uri, UpdateEndpoint(name, workers=workers, replicas=replicas)).endpoint
+    after = carried_out(registry_uri, UpdateEndpoint(name, workers=workers, replicas=replicas)).endpoint
     say(f"each version of {name} has {after.replicas} scoring processes with {after.workers} workers")
 
 
@@ -349,19 +259,19 @@ def restart(name: str, registry_uri: str | None) -> None:
     """Replace the scoring processes of an endpoint by new ones, while requests go on being answered."""
     from millstream.operations import RestartEndpoint
 
-    _do(registry_uri, RestartEndpoint(name))
+    carried_out(registry_uri, RestartEndpoint(name))
     say(f"the processes of {name} are being replaced")
 
 
 @endpoints.command()
 @click.argument("model")
-@click.option("--env-manager", type=_MANAGERS, help="Where the models run.  [default: uv]")
+@click.option("--env-manager", type=MANAGERS, help="Where the models run.  [default: uv]")
 @with_registry_uri
 def on(model: str, env_manager: str | None, registry_uri: str | None) -> None:
     """Serve every version of the registered MODEL that is not archived, at the endpoint of its name."""
     from millstream.operations import EnableServing
 
-    found = _do(registry_uri, EnableServing(model, env_manager))
+    found = carried_out(registry_uri, EnableServing(model, env_manager))
     say(f"{model} is served: {found.endpoint.state}")
     _say_address(found)
 
@@ -373,7 +283,7 @@ def off(model: str, registry_uri: str | None) -> None:
     """Serve the registered MODEL no longer: every endpoint of it is switched off."""
     from millstream.operations import DisableServing
 
-    found = _do(registry_uri, DisableServing(model)).endpoints
+    found = carried_out(registry_uri, DisableServing(model)).endpoints
     say(f"switched off: {', '.join(one.name for one in found) or 'nothing, it has no endpoint'}")
 
 
@@ -392,7 +302,7 @@ def delete(name: str, registry_uri: str | None) -> None:
     """Remove the endpoint NAME; requests under way are answered."""
     from millstream.operations import DeleteEndpoint
 
-    _do(registry_uri, DeleteEndpoint(name))
+    carried_out(registry_uri, DeleteEndpoint(name))
     say(f"deleted the endpoint {name}")
 
 
@@ -443,7 +353,7 @@ def host(
         set_tracking_uri(tracking_uri)
     config = HostConfig(
         host=host, port=port, workers_max=workers_max, address=address, no_sign_in=no_sign_in,
-        allowed_hosts=tuple(_listed(allowed_hosts)), start_seconds=start_seconds, while_stdin=while_stdin,
+        allowed_hosts=tuple(listed(allowed_hosts)), start_seconds=start_seconds, while_stdin=while_stdin,
     )
     if not is_loopback(host):
         warn(f"{host} can be reached from other machines, and everybody who does may use the models")

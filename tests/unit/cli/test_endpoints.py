@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from millstream.cli import main
-from millstream.cli.endpoints import shares, steps
+from millstream.cli.endpoint_options import shares, steps
 from millstream.cli.host import local
 from millstream.entities.endpoint import CanaryStep, EndpointLimits, Share
 from millstream.errors import InvalidValue

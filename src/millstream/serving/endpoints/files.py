@@ -8,18 +8,21 @@ import tempfile
 import threading
 from collections.abc import Collection
 from pathlib import Path
-from urllib.parse import quote
 
 _PREFIX = "millstream-host-"
 
 
 class Files:
-    """Folders of versions below a temporary one of this process; what is on this machine is used where it lies."""
+    """Folders of versions below a temporary one of this process; what is on this machine is used where it lies.
+
+    Its methods may be called from any thread.
+    """
 
     def __init__(self) -> None:
         _sweep()
         self._root = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-        self._found: dict[tuple[str, str], tuple[Path, bool]] = {}
+        # Where a version is, whether it is trusted, and what was made for it here.
+        self._found: dict[tuple[str, str], tuple[Path, bool, Path | None]] = {}
         self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -36,26 +39,29 @@ class Files:
             if found is None or not found[0].is_dir():
                 uri = f"models:/{model}/{version}"
                 store, inside = loading.store_of(uri)
-                place = None
-                if store.local_path(inside) is None:
-                    place = self._place(key)
-                    place.mkdir(parents=True, exist_ok=True)
+                place = Path(tempfile.mkdtemp(dir=self._root)) if store.local_path(inside) is None else None
                 folder = loading.fetch(uri, place).resolve()
-                found = self._found[key] = (folder, trust.knows(folder))
-        return found
+                found = (folder, trust.knows(folder), place)
+                with self._lock:
+                    self._found[key] = found
+        return found[:2]
 
     def keep(self, versions: Collection[tuple[str, str]]) -> None:
-        """Remove what was fetched for other (model, version)."""
-        for key in self._found.keys() - set(versions):
-            del self._found[key]
-            shutil.rmtree(self._place(key), ignore_errors=True)
+        """Remove what was fetched for other (model, version), in a thread: there may be much of it."""
+        with self._lock:
+            gone = [self._found.pop(key)[2] for key in self._found.keys() - set(versions)]
+        places = [place for place in gone if place is not None]
+        if places:
+            threading.Thread(target=_remove, args=(places,), name="millstream-host-files", daemon=True).start()
 
     def close(self) -> None:
         """Remove all of it."""
-        shutil.rmtree(self._root, ignore_errors=True)
+        _remove([self._root])
 
-    def _place(self, key: tuple[str, str]) -> Path:
-        return self._root / quote(key[0], safe=" ") / key[1]
+
+def _remove(places: list[Path]) -> None:
+    for place in places:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _sweep() -> None:

@@ -12,10 +12,9 @@ import itertools
 import logging
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -23,7 +22,6 @@ from millstream import settings
 from millstream._version import VERSION
 from millstream.entities.endpoint import ServingEndpoint, canonical_target
 from millstream.errors import (
-    BadRequest,
     EndpointNotFound,
     InvalidValue,
     MethodNotAllowed,
@@ -31,13 +29,15 @@ from millstream.errors import (
     NotInTime,
     NotServing,
     ServingEndpointNotFound,
-    TooLarge,
     TooManyRequests,
-    TooSlow,
 )
+from millstream.serving.endpoints.afterwards import Afterwards
+from millstream.serving.endpoints.bodies import read_body, rest_of_body
 from millstream.serving.endpoints.meter import Meter
+from millstream.serving.endpoints.requests import CALLS, Job, Scope, Way, head_of, named_headers, way_of
 from millstream.serving.endpoints.routing import Table, number_of
 from millstream.serving.endpoints.scoring import Scoring
+from millstream.serving.endpoints.status import status_of
 from millstream.serving.endpoints.supervisor import Supervisor
 from millstream.serving.monitoring.recorder import Recorder
 from millstream.web.gate import Gate
@@ -45,7 +45,6 @@ from millstream.web.headers import HeaderList, headers_of, request_id
 from millstream.web.protocol import sent_at_once
 from millstream.web.upstream import Broken, UpstreamAnswer
 
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -53,79 +52,11 @@ logger = logging.getLogger("millstream.serving")
 
 JSON = b"application/json"
 SESSION = b"x-millstream-session"
-# A body up to this size is held, a larger one passed on as it comes.
-HELD_BYTES = 1024 * 1024
 _TRIES = 4
 _REQUESTS = 1_000
-_SHADOWS = 64
 _DOUBT_SECONDS = 0.5
 _REMEMBERED = 1_024
-# What is passed on of a request's head, beside its id.
-_PASSED_ON = (b"content-type", b"content-encoding", b"accept", b"traceparent", b"tracestate",
-              b"inference-header-content-length")
 _BUSY = (429, 503)
-
-
-class _Way:
-    """What a path asks for."""
-
-    __slots__ = ("kind", "name", "rest", "target")
-
-    def __init__(self, kind: str, name: str = "", target: str = "", rest: bytes = b"") -> None:
-        self.kind = kind  # a page of the host, or "endpoint", or "model"
-        self.name = name
-        self.target = target
-        self.rest = rest  # the path at the scoring process
-
-
-_PAGES = {b"/ping": "ping", b"/health": "ping", b"/metrics": "metrics", b"/version": "version", b"/": "list"}
-# What is asked of scoring processes, and how.
-_CALLS = {b"invocations": "POST", b"openapi.json": "GET"}
-
-
-def way_of(raw_path: bytes) -> _Way | None:
-    """What a raw path asks for; None for one that is none of ours."""
-    page = _PAGES.get(raw_path)
-    if page is not None:
-        return _Way(page)
-    parts = raw_path.split(b"/")
-    if len(parts) < 3 or parts[0]:
-        return None
-    try:
-        name = unquote_to_bytes(parts[2]).decode()
-        if parts[1] == b"endpoints" and len(parts) == 3 and name:
-            return _Way("status", name)
-        if parts[1] == b"endpoints" and len(parts) == 4 and parts[3] in _CALLS:
-            return _Way("endpoint", name, "", b"/" + parts[3])
-        if parts[1] == b"model" and len(parts) == 5 and parts[4] in _CALLS:
-            return _Way("model", name, unquote_to_bytes(parts[3]).decode(), b"/" + parts[4])
-    except UnicodeDecodeError:
-        pass
-    return None
-
-
-class _Job:
-    """One request under way."""
-
-    __slots__ = (
-        "body", "due", "endpoint", "headers", "id", "limit", "method", "more", "rest", "scope", "size", "started",
-        "version",
-    )
-
-    def __init__(self, scope: Scope, headers: dict[bytes, bytes], id: bytes, started: float) -> None:
-        self.scope = scope
-        self.method: str = scope["method"]
-        self.headers = headers
-        self.id = id
-        self.started = started
-        self.due = 0.0
-        self.limit = 0
-        self.endpoint = ""
-        self.version = ""
-        self.rest = b""
-        self.body = b""
-        self.size = 0
-        self.more = False  # whether a part of the body is still to come
 
 
 class Router:
@@ -134,16 +65,16 @@ class Router:
     def __init__(
         self, supervisor: Callable[[], Supervisor], meter: Meter, gate: Gate, *, recorder: Recorder | None = None
     ) -> None:
-        self.recorder = recorder
+        self._recorder = recorder
         self.active = 0
         self._make = supervisor
         self._meter = meter
         self._gate = gate
         self._supervisor: Supervisor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ways: dict[bytes, _Way | None] = {}
+        self._ways: dict[bytes, Way | None] = {}
         self._active_of: dict[str, int] = {}
-        self._shadows: set[asyncio.Task[None]] = set()
+        self._afterwards: Afterwards
         self._prefix = secrets.token_hex(4).encode() + b"-"
         self._numbers = itertools.count(1)
         self._body_bytes = settings.SCORING_SERVER_MAX_BODY_BYTES.get()
@@ -161,7 +92,7 @@ class Router:
             return
         started = perf_counter()
         headers = headers_of(scope["headers"])
-        job = _Job(scope, headers, request_id(headers) or self._prefix + b"%x" % next(self._numbers), started)
+        job = Job(scope, headers, request_id(headers) or self._prefix + b"%x" % next(self._numbers), started)
         self.active += 1
         status = 500
         try:
@@ -171,7 +102,7 @@ class Router:
             if job.endpoint:
                 self._meter.count(job.endpoint, job.version, status, perf_counter() - started)
 
-    async def _answer(self, job: _Job, receive: Receive, send: Send) -> int:
+    async def _answer(self, job: Job, receive: Receive, send: Send) -> int:
         try:
             raw: bytes = job.scope.get("raw_path") or job.scope["path"].encode()
             way = self._way(raw)
@@ -193,7 +124,7 @@ class Router:
         except Exception as error:
             return await self._unexpected(job, error, send)
 
-    def _way(self, raw_path: bytes) -> _Way | None:
+    def _way(self, raw_path: bytes) -> Way | None:
         try:
             return self._ways[raw_path]
         except KeyError:
@@ -204,11 +135,11 @@ class Router:
 
     # Requests for scoring processes
 
-    async def _invoke(self, job: _Job, way: _Way, receive: Receive, send: Send) -> int:
+    async def _invoke(self, job: Job, way: Way, receive: Receive, send: Send) -> int:
         supervisor = self._supervisor
         assert supervisor is not None
         assert self._loop is not None
-        method = _CALLS[way.rest[1:]]
+        method = CALLS[way.rest[1:]]
         if job.method != method:
             raise MethodNotAllowed(f"this path has no method {job.method}", hint=f"it has {method}")
         endpoint, table = self._endpoint(way, supervisor)
@@ -229,12 +160,12 @@ class Router:
             version = self._version(job, way, table)
             job.endpoint = name
             job.version = version
-            await self._receive(job, receive)
+            await read_body(job, receive)
             return await self._forward(job, way, table, receive, send)
         finally:
             self._active_of[name] -= 1
 
-    def _endpoint(self, way: _Way, supervisor: Supervisor) -> tuple[ServingEndpoint, Table]:
+    def _endpoint(self, way: Way, supervisor: Supervisor) -> tuple[ServingEndpoint, Table]:
         name: str | None = way.name
         if way.kind == "model":
             name = supervisor.endpoint_of_model.get(way.name)
@@ -250,7 +181,7 @@ class Router:
                                           hint="`millstream endpoints list` shows them")
         return planned.endpoint, table
 
-    def _version(self, job: _Job, way: _Way, table: Table) -> str:
+    def _version(self, job: Job, way: Way, table: Table) -> str:
         """The version that answers. Raises NotServing when there is none now."""
         if way.kind == "model":
             return self._named(way.target, table)
@@ -274,64 +205,7 @@ class Router:
                              hint="`millstream endpoints describe` tells which versions are")
         return next(iter(found))
 
-    async def _receive(self, job: _Job, receive: Receive) -> None:
-        """Read the body, or the first mebibyte of a larger one. Raises TooLarge, TooSlow, BadRequest."""
-        length = job.headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            raise BadRequest("the Content-Length is not a number")
-        job.more = job.method == "POST"
-        if int(length) > job.limit:
-            raise self._too_large(job)
-        if not job.more:
-            return
-        message = await self._next(job, receive)
-        job.body, job.more = message.get("body", b""), message.get("more_body", False)
-        if job.more:
-            parts = [job.body]
-            held = len(job.body)
-            while job.more and held <= HELD_BYTES:
-                message = await self._next(job, receive)
-                part: bytes = message.get("body", b"")
-                parts.append(part)
-                held += len(part)
-                job.more = message.get("more_body", False)
-            job.body = b"".join(parts)
-        job.size = len(job.body)
-        if job.size > job.limit:
-            raise self._too_large(job)
-
-    async def _next(self, job: _Job, receive: Receive) -> MutableMapping[str, Any]:
-        """The next part of the body. Raises TooSlow, and BadRequest when the client goes away."""
-        assert self._loop is not None
-        task = asyncio.current_task()
-        assert task is not None
-        late: list[bool] = []
-
-        def too_slow() -> None:
-            late.append(True)
-            task.cancel()
-
-        timer = self._loop.call_at(job.due, too_slow)
-        try:
-            message = await receive()
-        except asyncio.CancelledError:
-            if not late:
-                raise
-            if hasattr(task, "uncancel"):
-                task.uncancel()
-            raise TooSlow("the request body did not arrive in time") from None
-        finally:
-            timer.cancel()
-        if message["type"] == "http.disconnect":
-            raise BadRequest("the client went away before the end of the body")
-        return message
-
-    @staticmethod
-    def _too_large(job: _Job) -> TooLarge:
-        return TooLarge(f"the request body is larger than {job.limit} bytes, the limit of this endpoint",
-                        hint="send the rows in several requests, or set its limit: `millstream endpoints update`")
-
-    async def _forward(self, job: _Job, way: _Way, table: Table, receive: Receive, send: Send) -> int:
+    async def _forward(self, job: Job, way: Way, table: Table, receive: Receive, send: Send) -> int:
         """Send the request to a process of its version, to another if that goes away; answer what is answered."""
         supervisor = self._supervisor
         assert supervisor is not None
@@ -347,11 +221,11 @@ class Router:
             try:
                 if job.more:
                     answer = await pool.pass_on(
-                        self._head(job, pool.authority, None), self._rest(job, receive), job.due,
+                        head_of(job, pool.authority, None), rest_of_body(job, receive), job.due,
                         chunked=b"content-length" not in job.headers,
                     )
                 else:
-                    answer = await pool.ask(self._head(job, pool.authority, len(job.body)) + job.body, job.due)
+                    answer = await pool.ask(head_of(job, pool.authority, len(job.body)) + job.body, job.due)
                 return await self._reply(job, answer, send)
             except Broken as error:
                 replica.doubted = self._now() + _DOUBT_SECONDS
@@ -366,7 +240,7 @@ class Router:
                 replica.leave()
         raise AssertionError("the last try ends the loop")
 
-    async def _another(self, job: _Job, way: _Way, supervisor: Supervisor) -> Scoring:
+    async def _another(self, job: Job, way: Way, supervisor: Supervisor) -> Scoring:
         """A process where the version drawn has none that is ready now. Raises NotServing."""
         if supervisor.asleep(job.endpoint, job.version):
             try:
@@ -392,43 +266,16 @@ class Router:
         assert self._loop is not None
         return self._loop.time()
 
-    @staticmethod
-    def _head(job: _Job, authority: bytes, length: int | None) -> bytes:
-        headers = job.headers
-        if length is None:
-            announced = headers.get(b"content-length")
-            size = b"content-length: " + announced if announced is not None else b"transfer-encoding: chunked"
-        else:
-            size = b"content-length: %d" % length
-        passed = b"".join(b"%s: %s\r\n" % (name, headers[name]) for name in _PASSED_ON if name in headers)
-        return b"%s %s HTTP/1.1\r\nhost: %s\r\nx-request-id: %s\r\n%s%s\r\n\r\n" % (
-            job.method.encode(), job.rest, authority, job.id, passed, size
-        )
-
-    async def _rest(self, job: _Job, receive: Receive) -> AsyncGenerator[bytes, None]:
-        """The body from its beginning, as it comes."""
-        first, job.body = job.body, b""
-        yield first
-        while job.more:
-            message = await self._next(job, receive)
-            part: bytes = message.get("body", b"")
-            job.more = message.get("more_body", False)
-            job.size += len(part)
-            if job.size > job.limit:
-                raise self._too_large(job)
-            if part:
-                yield part
-
-    async def _reply(self, job: _Job, answer: UpstreamAnswer, send: Send) -> int:
+    async def _reply(self, job: Job, answer: UpstreamAnswer, send: Send) -> int:
         headers: HeaderList = [pair for pair in answer.passed_on() if pair[0] != b"x-request-id"]
-        headers += self._named_headers(job)
+        headers += named_headers(job)
         if job.more:
             headers.append((b"connection", b"close"))
         body, length = answer.body, answer.length
         if body is not None:
             headers.append((b"content-length", b"%d" % len(body)))
             await self._sent(job, answer.status, headers, body, send)
-            self._after(job, answer.status, body)
+            self._afterwards.see(job, answer.status, body)
             return answer.status
         if length is not None:
             headers.append((b"content-length", b"%d" % length))
@@ -443,81 +290,12 @@ class Router:
             logger.warning("an answer broke off: %s", error, extra={"facts": {"request": job.id.decode()}})
         finally:
             await chunks.aclose()
-        self._after(job, answer.status, None)
+        self._afterwards.see(job, answer.status, None)
         return answer.status
-
-    @staticmethod
-    def _named_headers(job: _Job) -> HeaderList:
-        named = [(b"x-request-id", job.id)]
-        if job.endpoint:
-            # A header holds Latin-1 at most, and a name may hold anything.
-            named.append((b"x-millstream-endpoint", job.endpoint.encode("ascii", "backslashreplace")))
-        if job.version:
-            named.append((b"x-millstream-model-version", job.version.encode()))
-        return named
-
-    # Afterwards
-
-    def _after(self, job: _Job, status: int, body: bytes | None) -> None:
-        """What is done beside an answer; nothing here waits or fails. Bodies that were passed on are not held."""
-        if job.rest != b"/invocations":
-            return
-        supervisor = self._supervisor
-        table = None if supervisor is None else supervisor.tables.get(job.endpoint)
-        if table is None:
-            return
-        whole = job.size == len(job.body)
-        request = job.body if whole else None
-        self._record(job, table, job.version, job.id.decode(), request, body, status, perf_counter() - job.started)
-        for version in table.copies if whole else ():
-            if version == job.version:
-                continue
-            if len(self._shadows) >= _SHADOWS:
-                self._meter.count_shadow(job.endpoint, version, "left out")
-                continue
-            assert self._loop is not None
-            task = self._loop.create_task(self._shadow(job, table, version))
-            self._shadows.add(task)
-            task.add_done_callback(self._shadows.discard)
-
-    def _record(
-        self, job: _Job, table: Table, version: str, number: str, request: bytes | None, answer: bytes | None,
-        status: int, seconds: float,
-    ) -> None:
-        if self.recorder is not None:
-            kind = job.headers.get(b"content-type", b"").decode("latin-1")
-            self.recorder.record(
-                job.endpoint, version, number, request, kind, answer, status, seconds, model=table.model
-            )
-
-    async def _shadow(self, job: _Job, table: Table, version: str) -> None:
-        """Send a copy of a request to another version; its answer is counted and recorded, and nobody gets it."""
-        assert self._supervisor is not None
-        replica = self._supervisor.replica(job.endpoint, version)
-        outcome = "failed"
-        if replica is not None and replica.pool is not None:
-            replica.enter()
-            started = perf_counter()
-            try:
-                due = self._now() + self._seconds
-                answer = await replica.pool.ask(
-                    self._head(job, replica.pool.authority, len(job.body)) + job.body, due
-                )
-                if answer.body is None:
-                    async for _ in answer.chunks():
-                        continue
-                outcome = "answered" if answer.status < 400 else "failed"
-                self._record(job, table, version, f"{job.id.decode()}-shadow", job.body, answer.body, answer.status,
-                             perf_counter() - started)
-            except (Broken, MillstreamError):
-                pass
-            finally:
-                replica.leave()
-        self._meter.count_shadow(job.endpoint, version, outcome)
 
     # The host's own pages
 
-    async def _page(self, job: _Job, way: _Way, send: Send) -> int:
+    async def _page(self, job: Job, way: Way, send: Send) -> int:
         if job.method not in ("GET", "HEAD") and way.kind not in ("ping", "version"):
             raise MethodNotAllowed(f"this path has no method {job.method}", hint="it has GET, HEAD")
         supervisor = self._supervisor
@@ -534,48 +312,28 @@ class Router:
         elif way.kind == "list":
             body = msgspec.json.encode({"endpoints": sorted(supervisor.planned)})
         else:
-            body = msgspec.json.encode(self._status(way.name, supervisor))
+            body = msgspec.json.encode(status_of(way.name, supervisor, self._meter))
         await self._whole(job, 200, kind, body, send)
         return 200
 
-    def _status(self, name: str, supervisor: Supervisor) -> dict[str, Any]:
-        """What this host does for an endpoint."""
-        table = supervisor.tables.get(name)
-        if table is None:
-            raise ServingEndpointNotFound(f"no endpoint named {name!r} is switched on",
-                                          hint="`millstream endpoints list` shows them")
-        return {
-            "name": name,
-            "model": table.model,
-            "traffic": table.traffic,
-            "targets": {target: next(iter(found)) for target, found in table.targets.items()},
-            "shadow": table.copies,
-            "figures": self._meter.figures(name),
-            "replicas": [
-                {"version": one.slot.version, "number": one.slot.number, "state": one.state, "pid": one.pid,
-                 "port": one.port, "restarts": one.restarts, "requests": one.in_flight, "error": one.error}
-                for one in supervisor.scorings.values() if one.slot.endpoint == name
-            ],
-        }
-
     async def _whole(
-        self, job: _Job, status: int, kind: bytes, body: bytes, send: Send, further: HeaderList | None = None
+        self, job: Job, status: int, kind: bytes, body: bytes, send: Send, further: HeaderList | None = None
     ) -> None:
         headers = [
             (b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"x-content-type-options", b"nosniff"),
-            *self._named_headers(job), *(further or ()),
+            *named_headers(job), *(further or ()),
         ]
         if job.more:
             headers.append((b"connection", b"close"))
         await self._sent(job, status, headers, body, send)
 
     @staticmethod
-    async def _sent(job: _Job, status: int, headers: HeaderList, body: bytes, send: Send) -> None:
+    async def _sent(job: Job, status: int, headers: HeaderList, body: bytes, send: Send) -> None:
         if not sent_at_once(send, status, headers, body, pending=job.more):
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b"" if job.method == "HEAD" else body})
 
-    async def _refuse(self, job: _Job, error: MillstreamError, send: Send) -> int:
+    async def _refuse(self, job: Job, error: MillstreamError, send: Send) -> int:
         if type(error) is MillstreamError:
             return await self._unexpected(job, error, send)
         status = error.get_http_status_code()
@@ -583,7 +341,7 @@ class Router:
         await self._whole(job, status, JSON, msgspec.json.encode(error.to_wire()), send, further)
         return status
 
-    async def _unexpected(self, job: _Job, error: BaseException, send: Send) -> int:
+    async def _unexpected(self, job: Job, error: BaseException, send: Send) -> int:
         number = job.id.decode()
         logger.error("unexpected problem", exc_info=error, extra={"facts": {"request": number}})
         told = MillstreamError(f"the serving host met an unexpected problem with request {number}",
@@ -606,13 +364,13 @@ class Router:
         await receive()
         self._loop = asyncio.get_running_loop()
         self._supervisor = self._make()
+        self._afterwards = Afterwards(self._supervisor, self._meter, self._recorder)
         self._supervisor.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        for task in self._shadows:
-            task.cancel()
+        self._afterwards.close()
         await self._supervisor.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 
-__all__ = ["Router", "way_of"]
+__all__ = ["Router"]

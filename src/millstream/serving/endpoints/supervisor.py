@@ -17,32 +17,28 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from millstream.entities.endpoint import (
-    CanaryState,
     PlannedEndpoint,
     ReplicaState,
-    target_version,
     wanted_versions,
     weights,
 )
 from millstream.errors import Conflict, MillstreamError, NotFound, NotServing
 from millstream.operations import (
     BeatServingHost,
-    EndCanary,
     EndServingHost,
     Operation,
     Principal,
     ReadServingPlan,
-    ReplicaReport,
     ServingPlan,
-    StepCanary,
 )
-from millstream.serving.endpoints import canaries
 from millstream.serving.endpoints.files import Files
-from millstream.serving.endpoints.meter import Meter, Window
+from millstream.serving.endpoints.meter import Meter
 from millstream.serving.endpoints.planner import Drain, Seen, Slot, Start, Wanted, plan, wanted
+from millstream.serving.endpoints.reports import reports
 from millstream.serving.endpoints.routing import Table, follow
 from millstream.serving.endpoints.scoring import Launch, Scoring, now_ms, prepare
 from millstream.serving.endpoints.threads import Worker, in_thread
+from millstream.serving.endpoints.trials import Trials
 from millstream.stores.contract import Store
 from millstream.stores.http import PATIENCE
 
@@ -54,7 +50,6 @@ BEAT_SECONDS = 3.0
 _MOST_RETRY_SECONDS = 60.0
 # A scoring process that lived so long is not one that dies at its start.
 _SETTLED_SECONDS = 60.0
-_TRIES_OF_CANARY = 3
 _PATIENT_SECONDS = 2.0
 _PRINCIPAL = Principal("serving host", "system")
 
@@ -66,15 +61,6 @@ class _Trouble:
     form: str
     restarts: int
     retry_at: float
-
-
-@dataclass
-class _Trial:
-    """A step of a canary under way."""
-
-    key: tuple[int, int]
-    window: Window
-    began: float
 
 
 class Supervisor:
@@ -101,11 +87,12 @@ class Supervisor:
         self._token: str | None = None
         self._ready: dict[tuple[str, str], list[Scoring]] = {}
         self._troubles: dict[Slot, _Trouble] = {}
+        self._withheld: list[Slot] = []
         self._asleep: set[tuple[str, str]] = set()
         self._used: dict[tuple[str, str], float] = {}
         self._woken: dict[tuple[str, str], asyncio.Future[None]] = {}
-        self._trials: dict[str, _Trial] = {}
-        self._changed = asyncio.Event()
+        self._trials = Trials(meter)
+        self._changed, self._news = asyncio.Event(), asyncio.Event()
         self._tell = True
         self._told_at = -BEAT_SECONDS
         self._started = now_ms()
@@ -150,22 +137,49 @@ class Supervisor:
         self._task = self._loop.create_task(self._run())
 
     async def _run(self) -> None:
+        """Keep what runs as it is to be; the store is asked beside it, and may be away."""
+        following = self._loop.create_task(self._follow())
+        try:
+            while True:
+                self._changed.clear()
+                try:
+                    self.reconcile()
+                except Exception as error:
+                    logger.error("the supervisor met an unexpected problem", exc_info=error)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), POLL_SECONDS)
+        finally:
+            following.cancel()
+
+    async def _follow(self) -> None:
         while True:
+            self._news.clear()
             try:
-                await self._step()
+                read = await self._ask(ReadServingPlan(self._token))
+                if read is not None and read.changed:
+                    self._take(read)
+                    self.reconcile()
+                for planned in list(self.planned.values()):
+                    await self._try(planned)
+                await self._report()
             except Exception as error:
                 logger.error("the supervisor met an unexpected problem", exc_info=error)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), POLL_SECONDS)
+                await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
 
-    async def _step(self) -> None:
-        self._changed.clear()
-        read = await self._ask(ReadServingPlan(self._token))
-        if read is not None and read.changed:
-            self._take(read)
-        self.reconcile()
-        await self._judge()
-        await self._report()
+    async def _try(self, planned: PlannedEndpoint) -> None:
+        """Do what is due with the canary of an endpoint."""
+        table = self.tables.get(planned.endpoint.name)
+        due = self._trials.due(planned, table.traffic if table else (), self._failures(planned))
+        if due is not None:
+            await self._ask(due)
+            self._news.set()
+
+    def _failures(self, planned: PlannedEndpoint) -> int:
+        """How often in a row the scoring process of an endpoint's canary has failed."""
+        canary = planned.endpoint.canary
+        slot = None if canary is None else Slot(planned.endpoint.name, canary.version, 0)
+        return self._troubles[slot].restarts if slot in self._troubles else 0
 
     async def _ask(self, operation: Operation[A]) -> A | None:
         """The answer of the store; None when it does not answer, which is logged once."""
@@ -200,9 +214,7 @@ class Supervisor:
         for one in read.endpoints:
             by_model[one.endpoint.model].append(one.endpoint.name)
         # Paths that name a model mean its default endpoint, which has its name, else the first.
-        self.endpoint_of_model = {
-            model: model if model in names else min(names) for model, names in by_model.items()
-        }
+        self.endpoint_of_model = {model: model if model in names else min(names) for model, names in by_model.items()}
 
     def reconcile(self) -> None:
         """One step towards what is desired."""
@@ -234,27 +246,28 @@ class Supervisor:
                 self._drop(one)
         waiting = {slot for slot, trouble in self._troubles.items() if trouble.retry_at > now}
         pinned = {(name, version) for name, table in self.tables.items() for version in table.pinned()}
-        seen = [
-            Seen(one.id, one.slot, one.form, one.state, one.processes) for one in self.scorings.values()
-        ]
+        seen = [Seen(one.id, one.slot, one.form, one.state, one.processes) for one in self.scorings.values()]
         room = max(2, os.cpu_count() or 1) - sum(one.state == ReplicaState.STARTING for one in seen)
+        started: set[Slot] = set()
         for action in plan(wishes, seen, pinned, waiting, self._most):
             if isinstance(action, Drain):
                 one = self.scorings[action.id]
-                limit = self._seconds(one.slot.endpoint)
-                one.drain(limit)
-            elif room > 0:
-                room -= 1
-                self._start(action, wishes[action.slot])
+                one.drain(self._seconds(one.slot.endpoint))
+            else:
+                started.add(action.slot)
+                if room > 0:
+                    room -= 1
+                    self._start(action, wishes[action.slot])
+        if self._most is not None:
+            known = {one.slot for one in self.scorings.values()}
+            withheld = [slot for slot in wishes if slot not in known and slot not in started]
+            self._tell |= withheld != self._withheld
+            self._withheld = withheld
         self._files.keep({
             (planned.endpoint.model, version)
-            for planned in self.planned.values() for version in self._served(planned)
+            for planned in self.planned.values() for version in wanted_versions(planned.endpoint, planned.versions)
         } | {(self.tables[one.slot.endpoint].model, one.slot.version)
              for one in self.scorings.values() if one.slot.endpoint in self.tables})
-
-    @staticmethod
-    def _served(planned: PlannedEndpoint) -> list[str]:
-        return wanted_versions(planned.endpoint, planned.versions)
 
     def _seconds(self, endpoint: str) -> float:
         from millstream import settings
@@ -287,6 +300,7 @@ class Supervisor:
 
     def _on_change(self, one: Scoring) -> None:
         self._tell = True
+        self._news.set()
         facts = {"endpoint": one.slot.endpoint, "version": one.slot.version, "state": one.state}
         if one.state == ReplicaState.STOPPED:
             self.scorings.pop(one.id, None)
@@ -297,10 +311,8 @@ class Supervisor:
             self._troubles[one.slot] = _Trouble(one.form, restarts, self._loop.time() + delay)
             self._loop.call_later(delay, self._changed.set)
             facts["error"] = one.error or ""
-        logger.log(
-            logging.WARNING if one.state == ReplicaState.FAILED else logging.INFO, "scoring process",
-            extra={"facts": facts},
-        )
+        level = logging.WARNING if one.state == ReplicaState.FAILED else logging.INFO
+        logger.log(level, "scoring process", extra={"facts": facts})
         # The router must not send requests where nobody is: at once, not at the next step.
         self._ready = {
             key: kept for key, found in self._ready.items()
@@ -315,9 +327,9 @@ class Supervisor:
             idle = planned.endpoint.idle_seconds
             if not idle:
                 continue
-            busy = {*weights(planned.endpoint, planned.versions), *self.tables[name].copies} \
-                if name in self.tables else set(weights(planned.endpoint, planned.versions))
-            for version in self._served(planned):
+            copies = self.tables[name].copies if name in self.tables else ()
+            busy = {*weights(planned.endpoint, planned.versions), *copies}
+            for version in wanted_versions(planned.endpoint, planned.versions):
                 key = (name, version)
                 if version in busy:
                     continue
@@ -330,47 +342,6 @@ class Supervisor:
                         self._tell = True
         self._asleep &= known
 
-    # Canaries
-
-    async def _judge(self) -> None:
-        for name, planned in list(self.planned.items()):
-            canary = planned.endpoint.canary
-            if canary is None or canary.state != CanaryState.RUNNING:
-                self._trials.pop(name, None)
-                continue
-            revision = planned.endpoint.revision
-            key = (canary.since, canary.step)
-            trouble = next((one for slot, one in self._troubles.items()
-                            if (slot.endpoint, slot.version) == (name, canary.version)), None)
-            gone = target_version(canary.version, planned.versions) is None
-            if gone or (trouble is not None and trouble.restarts >= _TRIES_OF_CANARY):
-                reason = "its version is gone" if gone else "its scoring process fails again and again"
-                await self._end_canary(name, CanaryState.ROLLED_BACK, reason, revision)
-                continue
-            trial = self._trials.get(name)
-            if canary.version not in self.tables[name].traffic:
-                continue  # it is not ready yet
-            if trial is None or trial.key != key:
-                self._trials[name] = _Trial(key, Window(self.meter, name), self._loop.time())
-                continue
-            others = trial.window.versions - {canary.version}
-            verdict = canaries.judge(
-                canary, self._loop.time() - trial.began, trial.window.figures({canary.version}),
-                trial.window.figures(others),
-            )
-            if verdict is None:
-                continue
-            if verdict.outcome == canaries.STEP:
-                await self._ask(StepCanary(name, revision, verdict.reason))
-            else:
-                await self._end_canary(name, verdict.outcome, verdict.reason, revision)
-            self._changed.set()
-
-    async def _end_canary(self, name: str, outcome: str, reason: str, revision: int) -> None:
-        logger.info("canary", extra={"facts": {"endpoint": name, "outcome": outcome, "reason": reason}})
-        await self._ask(EndCanary(name, outcome, reason, revision))
-        self._changed.set()
-
     # What the store is told
 
     async def _report(self, *, now: bool = False) -> None:
@@ -378,7 +349,9 @@ class Supervisor:
         if not (self._tell or due or now):
             return
         logs = due and any(one.log_changed for one in self.scorings.values())
-        replicas = self._reports() if self._tell or logs or now else None
+        replicas = None
+        if self._tell or logs or now:
+            replicas = reports(self.scorings.values(), self._asleep, self._withheld, self._most)
         told = [one for one in self.scorings.values() if one.log_changed] if replicas is not None else []
         self._tell = False
         for one in told:
@@ -392,19 +365,6 @@ class Supervisor:
             self._tell = True
             for one in told:
                 one.log_changed = True
-
-    def _reports(self) -> list[ReplicaReport]:
-        """The last word on each slot: of two processes in one, that which is ready or comes."""
-        order = (ReplicaState.DRAINING, ReplicaState.FAILED, ReplicaState.STARTING, ReplicaState.READY)
-        found: dict[Slot, Scoring] = {}
-        for one in sorted(self.scorings.values(), key=lambda one: order.index(one.state)):
-            found[one.slot] = one
-        reports = [one.report() for one in found.values()]
-        return reports + [
-            ReplicaReport(endpoint, version, 0, ReplicaState.IDLE, now_ms())
-            for endpoint, version in sorted(self._asleep)
-            if not any((slot.endpoint, slot.version) == (endpoint, version) for slot in found)
-        ]
 
     # The end
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from millstream.errors import InvalidValue
-from millstream.serving.endpoints.router import way_of
+from millstream.serving.endpoints.requests import way_of
 from millstream.serving.endpoints.run import HostConfig
 
 

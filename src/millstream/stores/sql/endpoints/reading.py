@@ -195,7 +195,8 @@ def _state(
     by_version = {one.version: one for one in served}
     takers = [by_version[version] for version in shares]
     failed = [replica for one in served for replica in one.replicas if replica.state == ReplicaState.FAILED]
-    reason = f"version {failed[0].version}: {failed[0].error}" if failed else None
+    troubled = failed or [replica for one in served for replica in one.replicas if replica.error]
+    reason = f"version {troubled[0].version}: {troubled[0].error}" if troubled else None
     fine = (ReplicaState.READY, ReplicaState.IDLE)
     if any(one.state == ReplicaState.READY for one in takers):
         whole = all(one.state in fine for one in served if one.percent or one.state != ReplicaState.DRAINING)
