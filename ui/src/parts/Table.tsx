@@ -26,6 +26,8 @@ export interface Column<Row> {
   menu?: () => readonly MenuItem[];
   /** Choices at one of its cells: right click, or Shift+F10. */
   cellMenu?: (row: Row) => readonly MenuItem[];
+  /** Takes it away; the letter h at one of its cells does. */
+  onHide?: () => void;
   /** A class of its cells and header. */
   className?: string;
   /** Shown in the header in place of the title. */
@@ -74,7 +76,8 @@ const NONE: ReadonlySet<string> = new Set();
 
 export function Table<Row>(props: Props<Row>) {
   const { label, columns, count, rowAt, keyOf, onRange, onOpen, onPeek, onActive, selected, onSelect, onResize, rowClass, empty, main = false, ref } = props;
-  const height = HEIGHTS[usePreferences().density];
+  const { density, letters } = usePreferences();
+  const height = HEIGHTS[density];
   const id = useId();
   const [active, setActive] = useState<readonly [number, number]>([0, 0]);
   const [menu, setMenu] = useState<{ at: { x: number; y: number }; items: readonly MenuItem[]; label: string } | null>(null);
@@ -181,6 +184,7 @@ export function Table<Row>(props: Props<Row>) {
       }
       go(...move);
     } else if (event.key === "Enter" && row < 0) columns[column]?.onSort?.();
+    else if (event.key === "h" && letters && !event.ctrlKey && !event.metaKey && columns[column]?.onHide) columns[column].onHide();
     else if (event.key === "Enter" && current !== undefined) onOpen?.(current, event);
     else if (event.key === " " && current !== undefined && onPeek) onPeek(current);
     else if (event.key === " " && onSelect && row >= 0) toggle(row, event.shiftKey);

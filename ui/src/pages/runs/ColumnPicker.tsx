@@ -38,7 +38,7 @@ export default function ColumnPicker({ experimentIds, shown, onChange, onReset, 
           ...ATTRIBUTE_KEYS.map((key) => ({ id: `attributes.${key}`, title: titleOf(`attributes.${key}`), kind: "attribute", detail: "", varies: true })),
           ...(data.columns ?? []).filter((column) => !column.key.startsWith("mlflow.")).map((column) => ({
             id: `${kindOf(column.kind)}.${column.key}`, title: column.key, kind: column.kind, varies: column.distinct > 1,
-            detail: [counted(column.count, "run"), column.min !== undefined && column.min !== null ? `${number(column.min, 3)} to ${number(column.max, 3)}` : column.distinct > 1 ? "" : "one value"].filter(Boolean).join(", "),
+            detail: [counted(column.count, "run"), column.min !== undefined && column.min !== null && column.max !== undefined && column.max !== null ? `${number(column.min, 3)} to ${number(column.max, 3)}` : column.distinct > 1 ? "" : "one value"].filter(Boolean).join(", "),
           })),
         ];
         return <Choices choices={choices} shown={shown} onChange={onChange} onReset={onReset} />;

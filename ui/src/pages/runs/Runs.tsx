@@ -1,12 +1,13 @@
 import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { useEvents } from "@/api/events";
-import { fetched, useOperation } from "@/api/queries";
+import { fetched, queryClient, useOperation } from "@/api/queries";
 import { GetExperiment, ListColumns, QueryRuns } from "@/api/schema";
 import { counted } from "@/base/format";
 import { useKeys } from "@/base/keys";
 import { useUrlState } from "@/base/url";
 import { styleOf } from "@/charts/colours";
+import { CURVES_KEY } from "@/charts/curves";
 import { Page } from "@/frame/Page";
 import { path, useGo } from "@/frame/router";
 import { RunActions } from "@/pages/runs/actions";
@@ -30,6 +31,8 @@ const Peek = lazy(() => import("@/pages/runs/Peek"));
 const DRAWN = 10;
 const MOST_IN_ADDRESS = 20;
 const SETTLED_MS = 800;
+// Charts of running runs are read again this often at most.
+const REDRAW_MS = 2000;
 
 export default function Runs({ id }: { id: string }) {
   const [state, set, { pending }] = useUrlState(STATE);
@@ -79,9 +82,17 @@ export default function Runs({ id }: { id: string }) {
   const colours = useMemo(() => new Map(state.view === "table" ? [] : drawnKey.split(",").map((run, at) => [run, styleOf(at).colour])), [drawnKey, state.view]);
 
   const recount = useRef(0);
+  const redrawing = useRef(0);
+  const redraw = () => {
+    redrawing.current ||= window.setTimeout(() => {
+      redrawing.current = 0;
+      void queryClient.invalidateQueries({ queryKey: [CURVES_KEY] });
+    }, REDRAW_MS);
+  };
   useEvents(rows.total === undefined ? null : { experimentIds: [id], columns: asked.slice(0, 24) }, (changes) => {
     if (changes.reset) renew();
     if (changes.cells) patch(changes.cells.ids, changes.cells.cols);
+    if ((changes.changes ?? []).some((change) => drawn.includes(change.id))) redraw();
     const there = new Set(loaded());
     const runs = (changes.changes ?? []).filter((change) => change.kind === "run");
     if (runs.length === 0 || runs.every((run) => there.has(run.id))) return;
@@ -90,7 +101,10 @@ export default function Runs({ id }: { id: string }) {
       void call(QueryRuns, { ...request, columns: [], offset: 0, limit: 1 }).then((now) => setComing(now.total - total), () => undefined);
     }, SETTLED_MS);
   });
-  useEffect(() => () => clearTimeout(recount.current), []);
+  useEffect(() => () => {
+    clearTimeout(recount.current);
+    clearTimeout(redrawing.current);
+  }, []);
   const showNew = () => {
     setComing(0);
     renew();

@@ -58,6 +58,7 @@ export function columnsOf(ids: readonly string[], facts: Facts, doing: Doing): r
       className: at === frozen.length - 1 ? "edge" : before !== kind && at > frozen.length ? "begins" : undefined,
       cell: (row: RunRow) => (id === NAME ? <NameCell row={row} facts={facts} doing={doing} /> : <ValueCell id={id} row={row} facts={facts} />),
       ...(isSortable(id) ? { sort: sorted, onSort: () => doing.sort(sorted === "desc" ? id : sorted === "asc" ? `-${id}` : kind === "metrics" || key.endsWith("_time") ? `-${id}` : id) } : {}),
+      ...(id === NAME ? {} : { onHide: () => doing.hide(id) }),
       menu: () => headerMenu(id, facts, doing),
       cellMenu: (row: RunRow) => cellMenu(id, row, doing),
     };
@@ -79,7 +80,7 @@ function headerMenu(id: string, facts: Facts, doing: Doing): readonly MenuItem[]
   if (id !== NAME) {
     if (kind === "metrics") items.push({ label: "Heat map", checked: facts.heat.has(id), section: true, run: () => doing.heat(id) });
     if (kind !== "metrics" && (kind !== "attributes" || key === "status" || key === "user_id")) items.push({ label: "Group by it", icon: "group", section: true, run: () => doing.group(id) });
-    items.push({ label: "Keep at the left", checked: facts.pinned.has(id), run: () => doing.pin(id) }, { label: "Hide", icon: "hide", run: () => doing.hide(id) });
+    items.push({ label: "Keep at the left", checked: facts.pinned.has(id), run: () => doing.pin(id) }, { label: "Hide", icon: "hide", keys: "h", run: () => doing.hide(id) });
   }
   return items;
 }
