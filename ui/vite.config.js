@@ -32,5 +32,5 @@ export default defineConfig({
     rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: "shell", test: SHELL }] } } },
   },
   server: { proxy: Object.fromEntries(API.map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])) },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.ts"], environment: "node", css: true },
 });

@@ -34,6 +34,7 @@ describe.each([["light", LIGHT, "#ffffff"], ["dark", DARK, "#141619"]] as const)
   test.each(Object.keys(SIGHTS))("are told apart: %s", (sight) => {
     const places = colours.map((colour) => seen(colour, SIGHTS[sight] ?? []));
     const distances = places.flatMap((a, i) => places.slice(i + 1).map((b) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])));
+    expect(distances).toHaveLength((HUES * (HUES - 1)) / 2);
     expect(Math.min(...distances)).toBeGreaterThan(20);
   });
 
