@@ -468,3 +468,29 @@ def _log_version(uri: str, name: str, script: Path) -> None:
             )
     finally:
         millstream.set_tracking_uri("")
+
+
+def test_a_host_goes_on_while_its_store_is_away(place: Path, models: dict[str, Path]) -> None:
+    below = place / "away"
+    below.mkdir()
+    with MillstreamServer(below) as server:
+        client = MlflowClient(server.uri, server.uri)
+        for value in (1, 2):
+            _log_version(server.uri, "m", models[f"constant-{value}"].with_suffix(".py"))
+        client.create_endpoint("m", env_manager="local", traffic={"Production": 1})
+        client.transition_model_version_stage("m", "1", "Production")
+        host = Host(below, server.uri)
+        try:
+            host.wait("m", "1", "2")
+            server.kill()
+            (one,) = host.replicas("m", "1")
+            os.kill(one["pid"], signal.SIGKILL)
+            host.until(lambda: host.replicas("m", "1") not in ([], [one]), "another process in its place")
+            assert host.ask("/endpoints/m/invocations").json == {"predictions": [1]}
+            server.start()
+            client.transition_model_version_stage("m", "2", "Production", archive_existing_versions=True)
+            host.until(lambda: host.ask("/endpoints/m/invocations").json == {"predictions": [2]}, "the promotion")
+            # What was fetched for the version that is archived is not kept.
+            host.until(lambda: not host.replicas("m", "1") and len(host.pids("m")) == 1, "the end of the other")
+        finally:
+            assert host.process.stop() == 0, host.process.log_tail()
