@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from millstream.entities import PagedList
@@ -36,8 +36,10 @@ from millstream.operations import (
     UpdateEndpoint,
 )
 from millstream.stores.contract import Store
-from millstream.stores.http.transport import Transport
 from millstream.tracking.client.registry import RegistryCalls
+
+if TYPE_CHECKING:
+    from millstream.stores.http.transport import Transport
 
 Rule = Mapping[str, float] | Sequence[Share]
 Steps = Sequence[CanaryStep | tuple[float, float]]
@@ -79,6 +81,8 @@ class EndpointCaller:
         found = self._store.execute(GetEndpoint(endpoint)).hosts
         if not found:
             raise NotServing("no serving host lives", hint="start one with `millstream endpoints host`")
+        from millstream.stores.http.transport import Transport
+
         address = found[0].address
         if address not in self._hosts:
             self._hosts[address] = Transport(address, sign_in=False)
