@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from "eslint/config";
 import ts from "typescript-eslint";
 
 // A folder may import those before it, never one after it.
-const ORDER = ["base", "api", "parts", "charts", "artifacts", "frame", "pages"];
+const ORDER = ["base", "api", "parts", "charts", "plots", "artifacts", "frame", "pages"];
 const SANITISER = "src/parts/Sanitised.tsx";
 const SANITISER_HINT = `Markup from outside goes through ${SANITISER}.`;
 

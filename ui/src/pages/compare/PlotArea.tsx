@@ -1,0 +1,51 @@
+// The plot over the table: one tab a kind of plot, its columns chosen beside the tabs.
+import { useCallback, useMemo } from "react";
+import { IconButton } from "@/parts/Button";
+import { Tabs } from "@/parts/Tabs";
+import type { SetState, State } from "@/pages/compare/Compare";
+import { chosenByDefault, type Comparison } from "@/pages/compare/data";
+import { ParallelTab } from "@/pages/compare/ParallelTab";
+import { toggled, type Tab } from "@/pages/compare/state";
+import type { Brush } from "@/plots/brush";
+import type { Dimension } from "@/plots/dimension";
+
+interface Props {
+  comparison: Comparison;
+  state: State;
+  set: SetState;
+  kept: readonly number[];
+  brush: Brush;
+  onBrush: (brush: Brush, done: boolean) => void;
+  reference: number;
+}
+
+/** What every kind of plot is given. */
+export interface PlotProps extends Props {
+  chosen: ReturnType<typeof chosenByDefault>;
+  isLog: (dimension: Dimension) => boolean;
+  onLog: (key: string) => void;
+}
+
+const TABS: readonly { key: Tab; label: string; body: (props: PlotProps) => React.ReactNode; table: boolean }[] = [
+  { key: "parallel", label: "Parallel", body: ParallelTab, table: true },
+];
+
+export const HEIGHT = 340;
+
+export function PlotArea(props: Props) {
+  const { comparison, state, set } = props;
+  const chosen = useMemo(() => chosenByDefault(comparison), [comparison]);
+  const isLog = useCallback((dimension: Dimension) => dimension.wide !== state.log.includes(dimension.key), [state.log]);
+  const onLog = useCallback((key: string) => set({ log: toggled(state.log, key) }), [set, state.log]);
+  const tab = TABS.find(({ key }) => key === state.tab) ?? TABS[0];
+  if (!tab) return null;
+  const Body = tab.body;
+  return (
+    <div className="compare-plots">
+      {tab.table && <div className="compare-corner"><IconButton icon={state.table ? "chart" : "table"} label={state.table ? "View as a plot" : "View as a table"} onClick={() => set({ table: !state.table })} /></div>}
+      <Tabs label="Plots" tabs={TABS} value={tab.key} onChange={(key) => set({ tab: key }, { push: true })}>
+        <Body {...props} chosen={chosen} isLog={isLog} onLog={onLog} />
+      </Tabs>
+    </div>
+  );
+}
