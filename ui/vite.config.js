@@ -11,7 +11,7 @@ const API = ["/api", "/ajax-api", "/get-artifact", "/model-versions", "/version"
 const SHELL = new RegExp([
   "node_modules.(?:react|react-dom|scheduler|wouter|regexparam|use-sync-external-store)\\W", "@tanstack",
   "src.base", "src.api", "src.frame.(?:Page|router|Shell|Nowhere|hash)", "vite.preload-helper",
-  "src.parts.(?!Sanitised|Tree|Drawer)",
+  "src.parts.(?!Sanitised|Tree|Drawer)", "src.charts.(?:curves|colours)", "src.pages.experiments",
 ].join("|"));
 
 export default defineConfig({

@@ -165,7 +165,7 @@ export default function Runs({ id }: { id: string }) {
         label="Filter runs" value={state.q} vocabulary={RUN_WORDS} keysOf={keysOf} problem={problem} placeholder="metrics.loss < 0.1 and params.lr = '0.01'"
         onChange={(q, done) => set({ q }, { push: done })}
       /><NewRuns count={coming} onShow={showNew} /></>}
-      actions={<Toolbar id={id} experiment={experiment.data?.experiment} state={state} set={set} columns={asked} order={request.order_by} onColumns={() => setPicking(true)} expanded={expanded} onExpand={setExpanded} known={known} />}
+      actions={<Toolbar id={id} experiment={experiment.data?.experiment} state={state} set={set} columns={asked} order={request.order_by} onColumns={() => setPicking(true)} expanded={expanded} onExpand={setExpanded} known={known} ready={rows.total !== undefined} />}
     >
       {rows.error && !state.q ? <ErrorCard what="The runs could not be loaded" error={rows.error} onRetry={renew} /> : (
         <div className={narrow ? `runs ${state.view}` : "runs"}>

@@ -23,10 +23,12 @@ interface Props {
   expanded: ReadonlySet<string> | "all";
   onExpand: (expanded: ReadonlySet<string> | "all") => void;
   known: ReadonlyMap<string, RunColumn>;
+  /** Whether the first rows are there. */
+  ready: boolean;
 }
 
 /** What the bar of the runs page offers. */
-export function Toolbar({ id, experiment, state, set, columns, order, onColumns, expanded, onExpand, known }: Props) {
+export function Toolbar({ id, experiment, state, set, columns, order, onColumns, expanded, onExpand, known, ready }: Props) {
   const [edited, setEdited] = useState<"rename" | "tags" | null>(null);
   const go = useGo();
   const push = { push: true };
@@ -64,7 +66,7 @@ export function Toolbar({ id, experiment, state, set, columns, order, onColumns,
       <MenuButton label="Group runs" icon="group" items={state.group.length > 0 ? [...groups, { label: "No groups", section: true, icon: "close", run: () => set({ group: [] }, push) }] : groups}>
         {state.group.length > 0 ? `By ${state.group.map(titleOf).join(", ")}` : "Group"}
       </MenuButton>
-      <Views experimentId={id} />
+      <Views experimentId={id} ready={ready} />
       <MenuButton label="More" items={more} />
       {edited === "rename" && experiment && <RenameExperiment id={id} name={experiment.name} onClose={() => setEdited(null)} />}
       {edited === "tags" && experiment && <ExperimentTags row={experiment} onClose={() => setEdited(null)} />}

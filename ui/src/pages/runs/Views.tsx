@@ -12,8 +12,9 @@ import { toast, toastError } from "@/parts/Toast";
 const PAGE = "runs";
 
 /** The saved views of an experiment's runs: open, save, share, delete, and which one opens by itself. */
-export function Views({ experimentId }: { experimentId: string }) {
-  const views = useOperation(ListViews, { experiment_id: experimentId });
+export function Views({ experimentId, ready }: { experimentId: string; ready: boolean }) {
+  // After the first rows, which are what most come for.
+  const views = useOperation(ListViews, ready ? { experiment_id: experimentId } : null);
   const [, navigate] = useLocation();
   const [open, setOpen] = useState(false);
   const [saving, setSaving] = useState(false);
