@@ -62,8 +62,29 @@ export function above(path: string): string[] {
   return parts.map((_, at) => ["", ...parts.slice(0, at)].join("/"));
 }
 
-/** What is open at first: the root, and what it holds if that is little. */
+const LINES_AT_FIRST = 250;
+
+/** What is open at first: the root, and of what it holds as much as is still looked over. */
 export function openAtFirst(value: Json): ReadonlySet<string> {
-  const small = (entries(value) ?? []).filter(([, of]) => (entries(of)?.length ?? 0) <= 20);
-  return new Set(["", ...(small.length <= 20 ? small.map(([key]) => below("", key)) : [])]);
+  const open = new Set([""]);
+  const inner = entries(value) ?? [];
+  let lines = inner.length;
+  for (const [key, of] of inner) {
+    lines += entries(of)?.length ?? 0;
+    if (lines > LINES_AT_FIRST) break;
+    open.add(below("", key));
+  }
+  return open;
+}
+
+const WIDTH = 100;
+
+/** A value as indented JSON in which what is short stands on one line. */
+export function compact(value: Json, indent = ""): string {
+  const flat = JSON.stringify(value);
+  const inner = entries(value);
+  if (!inner || inner.length === 0 || indent.length + flat.length <= WIDTH) return flat;
+  const isList = Array.isArray(value);
+  const lines = inner.map(([key, of]) => `${indent}  ${isList ? "" : `${JSON.stringify(key)}: `}${compact(of, `${indent}  `)}`);
+  return `${isList ? "[" : "{"}\n${lines.join(",\n")}\n${indent}${isList ? "]" : "}"}`;
 }

@@ -32,7 +32,7 @@ interface Props {
   /** 0 to 0.99: how much the past weighs; the raw line stays, faint. */
   smoothing?: number;
   /** What x is: shown values and axis follow it. */
-  axis?: "step" | "time" | "relative" | "value";
+  axis?: "step" | "time" | "relative" | "value" | "version";
   /** The part of the axis that is shown; null for all. */
   zoom?: readonly [number, number] | null;
   /** Told when a part is dragged out (pixels wide), and null by a double click. */
@@ -44,6 +44,8 @@ interface Props {
 }
 
 const NAMES = 8;
+// How much of its colour a line keeps beside one that stands out.
+const APART = 0.45;
 
 export function LineChart({ label, lines, height = 180, log = false, smoothing = 0, axis = "step", zoom = null, onZoom, sync, highlighted = null }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -81,7 +83,7 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
         y: { distr: log ? 3 : 1 },
       },
       axes: [
-        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, ...(axis === "time" ? {} : { values: (_: uPlot, ticks: number[]) => ticks.map((tick) => number(tick, 4)) }) },
+        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, ...(axis === "time" ? {} : { values: (_: uPlot, ticks: number[]) => ticks.map((tick) => (axis === "version" && !Number.isInteger(tick) ? "" : number(tick, 4))) }) },
         { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 52, values: (_: uPlot, ticks: (number | null)[]) => ticks.map((tick) => (tick === null ? "" : number(tick, 4))) },
       ],
       series: [{}, ...series.map(({ line, kind }) => {
@@ -89,8 +91,8 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
         const colour = resolved(owner?.colour ?? "var(--run-0)");
         const apart = highlighted !== null && owner?.id !== highlighted;
         return {
-          scale: "y", spanGaps: true, points: { show: kind === "value" && (owner?.x.length ?? 0) === 1, size: 5, fill: colour },
-          stroke: kind === "value" ? faint(colour, apart ? 0.25 : 1) : kind === "raw" ? faint(colour, 0.25) : "transparent",
+          scale: "y", spanGaps: true, points: { show: kind === "value" && (axis === "version" || (owner?.x.length ?? 0) === 1), size: 5, fill: colour },
+          stroke: kind === "value" ? faint(colour, apart ? APART : 1) : kind === "raw" ? faint(colour, 0.25) : "transparent",
           width: owner?.id === highlighted ? 2.25 : 1.25, dash: kind === "value" ? [...(owner?.dash ?? [])] : [],
         };
       })],

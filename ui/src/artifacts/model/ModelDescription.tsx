@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { bytes } from "@/base/format";
+import { compact, parseJson } from "@/artifacts/json";
 import { readSignature } from "@/artifacts/model/signature";
 import { SignatureTable } from "@/artifacts/model/SignatureTable";
 import { ARTIFACTS_KEY, readText, type Place } from "@/artifacts/place";
@@ -96,7 +97,7 @@ export function loadingCode(uri: string, flavor: string | null): string {
 function shortened(text: string): string {
   let made = text;
   try {
-    made = JSON.stringify(JSON.parse(text), null, 1).replace(/\n\s+(?=[^{["\s])|\n\s+(?=\])/g, " ");
+    made = compact(parseJson(text));
   } catch {
     // It is shown as it is.
   }
