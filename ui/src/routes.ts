@@ -6,6 +6,7 @@ export const ROUTES: readonly Route[] = [
   { path: "/exp/:id", load: () => import("@/pages/runs") },
   { path: "/run/:id", load: () => import("@/pages/run") },
   { path: "/models", load: () => import("@/pages/models") },
+  { path: "/models/:name", load: () => import("@/pages/model") },
   { path: "/models/:name/:version", load: () => import("@/pages/version") },
   { path: "/compare", load: () => import("@/pages/compare") },
   { path: "/serving", load: () => import("@/pages/serving") },
