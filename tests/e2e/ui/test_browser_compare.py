@@ -62,7 +62,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 def axis(page: Page, name: str) -> tuple[float, float, float]:
     """The x of an axis of the parallel coordinates, its top and its bottom."""
-    head = page.locator(".parallel-head").filter(has_text=name).bounding_box()
+    head = page.locator(".parallel-head").filter(has=page.get_by_text(name, exact=True)).bounding_box()
     overlay = page.locator(".plot-brush .overlay").first.bounding_box()
     assert head is not None and overlay is not None
     return head["x"] + head["width"] / 2, overlay["y"], overlay["y"] + overlay["height"]
@@ -109,9 +109,8 @@ def test_an_axis_is_limited_turned_and_moved_by_the_keyboard(open_page: Opener, 
     expect(heads).to_have_count(8)
     before = heads.all_inner_texts()
     page.get_by_role("button", name="lr", exact=True).focus()
-    for keys in (["Enter", "Enter"],):
-        for key in keys:
-            page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Limit lr")
     dialog.get_by_label("From").fill("0.001")
     dialog.get_by_label("To").fill("0.02")
@@ -185,6 +184,28 @@ def test_runs_of_several_experiments_are_compared_and_added(
     dialog.get_by_role("button", name="Add 1 run").click()
     expect(grid(page).locator(".row")).to_have_count(3)
     expect(page).to_have_url(lambda url: site.facts["churn_runs"][2] in url)
+
+
+def test_runs_are_scattered_over_two_columns(
+    open_page: Opener, site: Site, theme: Theme, check_accessible: Check, picture: Picture
+) -> None:
+    page = open_page(compared(site, "&tab=scatter&colour=params.optimizer"), theme=theme)
+    plot = page.get_by_role("group", name="Scatter plot")
+    expect(plot).to_contain_text("accuracy over lr: 12 runs, rank correlation")
+    assert inked(page) > 300
+    expect(page.locator(".plot-trend")).to_have_count(1)
+    picture(page, f"compare-scatter-{theme}")
+    page.get_by_role("button", name="X lr", exact=True).click()
+    page.get_by_role("combobox").fill("grad")
+    page.keyboard.press("Enter")
+    expect(plot).to_contain_text("11 of 12 runs have a place on both axes")
+    expect(page).to_have_url(lambda url: "x=metrics.grad_norm" in url)
+    page.get_by_role("button", name="Trend").click()
+    expect(page.locator(".plot-trend")).to_have_count(0)
+    check_accessible(page)
+    page.get_by_role("button", name="View as a table").click()
+    expect(grid(page, "Points").get_by_role("row").filter(has_text="amber-5")).to_contain_text("–")
+    check_accessible(page)
 
 
 def test_two_hundred_runs_come_in_one_request_and_a_short_address(

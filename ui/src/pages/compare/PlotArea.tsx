@@ -5,6 +5,7 @@ import { Tabs } from "@/parts/Tabs";
 import type { SetState, State } from "@/pages/compare/Compare";
 import { chosenByDefault, type Comparison } from "@/pages/compare/data";
 import { ParallelTab } from "@/pages/compare/ParallelTab";
+import { ScatterTab } from "@/pages/compare/ScatterTab";
 import { toggled, type Tab } from "@/pages/compare/state";
 import type { Brush } from "@/plots/brush";
 import type { Dimension } from "@/plots/dimension";
@@ -28,6 +29,7 @@ export interface PlotProps extends Props {
 
 const TABS: readonly { key: Tab; label: string; body: (props: PlotProps) => React.ReactNode; table: boolean }[] = [
   { key: "parallel", label: "Parallel", body: ParallelTab, table: true },
+  { key: "scatter", label: "Scatter", body: ScatterTab, table: true },
 ];
 
 export const HEIGHT = 340;
