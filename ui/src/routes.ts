@@ -10,6 +10,7 @@ export const ROUTES: readonly Route[] = [
   { path: "/models/:name/:version", load: () => import("@/pages/version") },
   { path: "/compare", load: () => import("@/pages/compare") },
   { path: "/serving", load: () => import("@/pages/serving") },
+  { path: "/serving/:name", load: () => import("@/pages/endpoint") },
   { path: "/webhooks", load: () => import("@/pages/webhooks") },
   { path: "/webhooks/:id", load: () => import("@/pages/webhook") },
   { path: "/trash", load: () => import("@/pages/trash") },

@@ -44,6 +44,7 @@ interface Props {
 }
 
 const NAMES = 8;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 // How much of its colour a line keeps beside one that stands out.
 const APART = 0.45;
 
@@ -83,7 +84,7 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
         y: { distr: log ? 3 : 1 },
       },
       axes: [
-        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, ...(axis === "time" ? {} : { values: (_: uPlot, ticks: number[]) => ticks.map((tick) => (axis === "version" && !Number.isInteger(tick) ? "" : number(tick, 4))) }) },
+        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, ...(axis === "time" ? {} : { values: (_: uPlot, ticks: number[]) => ticks.map((tick) => number(tick, 4)) }), ...(axis === "version" ? { incrs: WHOLE } : {}) },
         { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 52, values: (_: uPlot, ticks: (number | null)[]) => ticks.map((tick) => (tick === null ? "" : number(tick, 4))) },
       ],
       series: [{}, ...series.map(({ line, kind }) => {
