@@ -28,7 +28,7 @@ ROUTES = [
 ]
 PAGES = [
     "/", "/exp/1", "/exp/1/compare", "/run/abc", "/compare", "/models", "/models/a%20b/3", "/serving", "/serving/x",
-    "/projects", "/settings", "/trash", "/webhooks",
+    "/projects", "/settings", "/trash", "/webhooks", "/run/abc?tab=artifacts&path=notes/log.txt",
 ]
 
 
