@@ -74,7 +74,7 @@ Opener = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser, site: Site) -> Iterator[Opener]:
-    """Opens an address of the site in a new profile: ``open_page("/exp/1", theme="dark")``.
+    """Opens an address of the site, or of another server, in a new profile: ``open_page("/exp/1", theme="dark")``.
 
     Errors that the page prints or raises fail the test.
     """
@@ -91,7 +91,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Opener]:
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.goto(site.uri + path)
+        page.goto(path if path.startswith("http") else site.uri + path)
         return page
 
     yield open_it

@@ -93,7 +93,7 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
         const apart = highlighted !== null && owner?.id !== highlighted;
         return {
           scale: "y", spanGaps: true, points: { show: kind === "value" && (axis === "version" || (owner?.x.length ?? 0) === 1), size: 5, fill: colour },
-          stroke: kind === "value" ? faint(colour, apart ? APART : 1) : kind === "raw" ? faint(colour, 0.25) : "transparent",
+          stroke: kind === "value" ? faint(colour, apart ? APART : 1) : kind === "raw" ? faint(colour, 0.25) : faint(colour, apart ? 0.1 : 0.5),
           width: owner?.id === highlighted ? 2.25 : 1.25, dash: kind === "value" ? [...(owner?.dash ?? [])] : [],
         };
       })],
