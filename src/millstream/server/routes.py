@@ -96,8 +96,8 @@ def _on_path(permission: Permission) -> Needs:
 # Every path that the web UI's shell answers; what lies below is told apart in the browser. Its name is none that the
 # address of a page has in its query.
 UI_PATHS = (
-    "/", "/exp/{_below*}", "/run/{_below*}", "/compare", "/models/{_below*}", "/serving/{_below*}", "/projects/{_below*}",
-    "/settings", "/trash", "/webhooks/{_below*}",
+    "/", "/exp/{_below*}", "/run/{_below*}", "/compare", "/models/{_below*}", "/serving/{_below*}",
+    "/projects/{_below*}", "/settings", "/trash", "/webhooks/{_below*}",
 )
 _PUBLIC = Needs(Permission.PUBLIC)
 _SIGNED_IN = Needs(Permission.SIGNED_IN)

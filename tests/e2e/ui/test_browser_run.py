@@ -240,7 +240,8 @@ def test_what_a_file_runs_reaches_nothing(open_page: Opener, site: Site, run_id:
     report.write_text(
         "<h1>…</h1><script>"
         f"fetch('{site.uri}/api/2.0/mlflow/runs/set-tag', {{method: 'POST',"
-        f" headers: {{'content-type': 'application/json'}}, body: JSON.stringify({{run_id: '{run_id}', key: 'reached', value: 'yes'}})}})"
+        f" headers: {{'content-type': 'application/json'}},"
+        f" body: JSON.stringify({{run_id: '{run_id}', key: 'reached', value: 'yes'}})}})"
         ".catch(() => 'blocked').then(said => {"
         " let page = 'page'; try { page = parent.document.title; } catch { page = 'apart'; }"
         " document.querySelector('h1').textContent = said + ' ' + page; });</script>"
@@ -277,20 +278,17 @@ def test_long_files_are_read_as_they_are_scrolled(open_page: Opener, site: Site,
     page = open_page(f"/run/{site.facts['runs'][0]}?tab=artifacts&path=notes/log.txt")
     text = page.get_by_role("region", name="Text")
     expect(text).to_contain_text("line 1:")
-    for count in ("2,000", "3,000"):
-        text.evaluate("element => { element.scrollTop = element.scrollHeight; }")
-        expect(page.get_by_text(re.compile(f"{count} lines")).or_(text.get_by_text("line 3000:"))).to_be_visible()
-    text.evaluate("element => { element.scrollTop = element.scrollHeight; }")
-    expect(text).to_contain_text("line 3000:")
+    page.wait_for_function(
+        "text => { text.scrollTop = text.scrollHeight; return text.textContent.includes('line 3000:'); }",
+        arg=text.element_handle(),
+    )
     assert text.locator(".lines-row").count() < 200
     page = open_page(f"/run/{run_id}?tab=artifacts&path=long.csv")
     rows = page.get_by_role("grid", name="Rows")
-    rows.focus()
-    for _ in range(12):
-        page.keyboard.press("Control+End")
-        page.wait_for_timeout(100)
-        if rows.get_by_text("6245001", exact=True).count():
-            break
+    page.wait_for_function(
+        "rows => { rows.scrollTop = rows.scrollHeight; return rows.textContent.includes('6245001'); }",
+        arg=rows.element_handle(),
+    )
     expect(rows).to_contain_text("6245001")
     expect(page.get_by_text("2,500 rows")).to_be_visible()
 
@@ -408,7 +406,8 @@ def test_what_is_missing_is_said(open_page: Opener, site: Site, run_id: str) -> 
     page = open_page(f"/run/{bare}")
     for name, expected in {
         "Overview": "This run has no metrics.", "Charts": "This run has no metrics.",
-        "Artifacts": "This run has no artifacts.", "Logs": "This run kept no logs.", "Model": "This run logged no model.",
+        "Artifacts": "This run has no artifacts.", "Logs": "This run kept no logs.",
+        "Model": "This run logged no model.",
     }.items():
         expect(part(page, name)).to_contain_text(expected)
     page.get_by_role("button", name="Register model").click()
