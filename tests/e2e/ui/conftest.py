@@ -98,7 +98,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Opener]:
     for context in contexts:
         context.close()
     # The browser's own lines about an answer that the page shows, and about what a file in the sandbox may not do.
-    expected = ("status of 400", "status of 404", "connect-src 'none'")
+    expected = ("status of 400", "status of 404", "connect-src 'none'", "Refused to connect because")
     assert [text for text in problems if not any(part in text for part in expected)] == []
 
 
