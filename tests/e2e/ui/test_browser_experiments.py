@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from millstream import MlflowClient
 from tests.e2e.ui.conftest import Opener, Site, Theme
 
 Check = Callable[[Page], None]
@@ -151,3 +152,14 @@ def test_an_empty_experiment_shows_the_code_of_the_first_run(
     expect(page.get_by_text("mlflow.log_metric")).to_be_visible()
     check_accessible(page)
     picture(page, f"empty-{theme}")
+
+
+def test_runs_of_others_are_counted_as_they_begin(open_page: Opener, site: Site, name: str) -> None:
+    client = MlflowClient(site.uri)
+    experiment = client.create_experiment(name)
+    page = open_page("/")
+    row = page.get_by_role("row").filter(has_text=name)
+    expect(row.locator('[aria-colindex="3"]')).to_have_text("0")
+    client.create_run(experiment)
+    expect(row.locator('[aria-colindex="3"]')).to_have_text("1")
+    expect(row.locator(".mark.running")).to_have_text("1")

@@ -25,7 +25,7 @@ export function ChartsBar({ state, onChange, problem, zoom, onZoom, children }: 
   return (
     <div className="charts-bar">
       <input
-        className={`input charts-search${problem ? " wrong" : ""}`} aria-label="Search charts" placeholder="Search charts (regular expression)" value={state.find} spellCheck={false}
+        className={`input charts-search${problem ? " wrong" : ""}`} aria-label="Search charts" placeholder="Search charts by a pattern" value={state.find} spellCheck={false}
         aria-invalid={problem ? true : undefined} onChange={(event) => onChange({ find: event.target.value })}
       />
       <Switch label="Axis" options={[["step", "Step"], ["time", "Time"], ["relative", "Relative"]]} value={state.x} onChange={(x) => {

@@ -1,12 +1,13 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
+import { useEvents } from "@/api/events";
 import { OverviewExperiments } from "@/api/schema";
 import { useWindows } from "@/api/windows";
 import { counted } from "@/base/format";
 import { choice, text, useUrlState } from "@/base/url";
 import { Page } from "@/frame/Page";
 import { path, useGo } from "@/frame/router";
-import { deleteExperiments, ExperimentActions, ExperimentTags, NewExperiment, OVERVIEW, RenameExperiment, restoreExperiments } from "@/pages/experiments/actions";
+import { deleteExperiments, ExperimentActions, ExperimentTags, NewExperiment, OVERVIEW, refreshExperiments, RenameExperiment, restoreExperiments } from "@/pages/experiments/actions";
 import { columnsOf, type ExperimentRow } from "@/pages/experiments/columns";
 import { Button } from "@/parts/Button";
 import { FilterBox } from "@/parts/FilterBox";
@@ -16,6 +17,8 @@ import { Table } from "@/parts/Table";
 import { Switch } from "@/parts/Tabs";
 
 const STATE = { q: text(), sort: text("-last_activity"), stage: choice(["active", "deleted"]) };
+// Runs of a sweep begin and end in bursts; the list is read once after each.
+const SETTLED_MS = 2000;
 const EXAMPLE = 'import millstream as mlflow\n\nmlflow.set_experiment("first")\nwith mlflow.start_run():\n    mlflow.log_metric("loss", 0.1)';
 
 export default function Experiments() {
@@ -37,6 +40,14 @@ export default function Experiments() {
       return { total: answer.total, rows: answer.experiments ?? [] };
     },
   });
+  const stale = useRef(0);
+  useEvents(list.total === undefined ? null : {}, () => {
+    stale.current ||= window.setTimeout(() => {
+      stale.current = 0;
+      void refreshExperiments();
+    }, SETTLED_MS);
+  });
+  useEffect(() => () => clearTimeout(stale.current), []);
   const columns = useMemo(() => columnsOf(state.sort, (sort) => set({ sort }), (row) => (state.stage === "deleted" ? [
     { label: "Restore", icon: "restore", run: () => void restoreExperiments([row]) },
   ] : [

@@ -28,6 +28,8 @@ const ChartsPane = lazy(() => import("@/pages/runs/ChartsPane"));
 const ColumnPicker = lazy(() => import("@/pages/runs/ColumnPicker"));
 const Peek = lazy(() => import("@/pages/runs/Peek"));
 
+/** How many keys are read for the default columns and the charts; the picker reads all. */
+export const COLUMNS_READ = 2000;
 const DRAWN = 10;
 const MOST_IN_ADDRESS = 20;
 const SETTLED_MS = 800;
@@ -45,18 +47,25 @@ export default function Runs({ id }: { id: string }) {
   const [peeked, setPeeked] = useState<string | null>(null);
   const [coming, setComing] = useState(0);
   const experiment = useOperation(GetExperiment, { experiment_id: id });
-  const keys = useOperation(ListColumns, { experiment_ids: [id], limit: 2000 }, { staleTime: 30_000 });
-  const known = useMemo(() => new Map((keys.data?.columns ?? []).map((column) => [`${kindOf(column.kind)}.${column.key}`, column])), [keys.data]);
+  const keys = useOperation(ListColumns, { experiment_ids: [id], limit: COLUMNS_READ }, { staleTime: 30_000 });
+  // Metrics come first: where they fill the answer, parameters and tags are asked for by themselves.
+  const filled = (keys.data?.total ?? 0) > COLUMNS_READ;
+  const others = useOperation(ListColumns, filled ? { experiment_ids: [id], kinds: ["param", "tag"], limit: COLUMNS_READ } : null, { staleTime: 30_000 });
+  const found = useMemo(() => {
+    const first = keys.data?.columns ?? [];
+    return filled ? [...first.filter((column) => column.kind === "metric"), ...(others.data?.columns ?? [])] : first;
+  }, [keys.data, others.data, filled]);
+  const known = useMemo(() => new Map(found.map((column) => [`${kindOf(column.kind)}.${column.key}`, column])), [found]);
   const grouped = state.group;
 
   const chosen = state.cols.length > 0 ? state.cols : kept.cols;
   const ids = useMemo(() => {
-    const base = chosen.length > 0 ? chosen : defaultColumns(keys.data?.columns ?? [], state.varying);
+    const base = chosen.length > 0 ? chosen : defaultColumns(found, state.varying);
     const shown = state.varying ? base.filter((column) => !known.has(column) || known.get(column)?.distinct !== 1) : base;
     return grouped.length > 0
       ? [...grouped, ...shown.filter((column) => column.startsWith("metrics.")).slice(0, 20).flatMap((column) => [`mean(${column})`, `min(${column})`, `max(${column})`])]
       : shown.filter((column) => column !== NAME);
-  }, [chosen, keys.data, state.varying, known, grouped]);
+  }, [chosen, found, state.varying, known, grouped]);
   const asked = useMemo(() => (grouped.length > 0 ? ids : [NAME, ...ids]), [ids, grouped]);
 
   const filter = useDeferredValue(state.q);
@@ -65,7 +74,7 @@ export default function Runs({ id }: { id: string }) {
     ...(grouped.length > 0 ? { group_by: [...grouped], order_by: grouped.some((column) => state.sort.endsWith(column)) ? orderOf(state.sort) : [] } : {}),
     ...(state.tree && grouped.length === 0 ? { tree: true, expanded: expanded === "all" ? ["*"] : [...expanded] } : {}),
   }), [id, filter, state.sort, state.stage, state.tree, grouped, expanded]);
-  const rows = useRunRows(request, asked, !pending && (keys.data !== undefined || keys.error !== null));
+  const rows = useRunRows(request, asked, !pending && (keys.data !== undefined || keys.error !== null) && (!filled || others.data !== undefined || others.error !== null));
   const { rowAt, version, patch, renew, loaded } = rows;
   const total = rows.total ?? 0;
 
@@ -170,7 +179,7 @@ export default function Runs({ id }: { id: string }) {
       {rows.error && !state.q ? <ErrorCard what="The runs could not be loaded" error={rows.error} onRetry={renew} /> : (
         <div className={narrow ? `runs ${state.view}` : "runs"}>
           <div className="runs-list">{list}</div>
-          {narrow && <Boundary what="The charts could not be shown"><Suspense fallback={<Loading />}><ChartsPane ids={drawn} chosen={selected.size > 0} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={keys.data?.columns ?? []} state={state} set={set} /></Suspense></Boundary>}
+          {narrow && <Boundary what="The charts could not be shown"><Suspense fallback={<Loading />}><ChartsPane ids={drawn} chosen={selected.size > 0} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={found} state={state} set={set} /></Suspense></Boundary>}
         </div>
       )}
       {selected.size > 0 && <RunActions ids={[...selected]} deleted={state.stage === "deleted"} onClear={() => select(new Set())} onDone={renew} />}
