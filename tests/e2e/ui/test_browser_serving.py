@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import urllib.request
@@ -18,6 +19,7 @@ from millstream import MlflowClient
 from tests.e2e.ui.conftest import Opener, Site, Theme
 from tests.servers.keeper import ROOT
 from tests.servers.millstream import MillstreamServer
+from tests.servers.processes import wait_until
 
 SEED = '''
 import millstream as mlflow
@@ -155,3 +157,140 @@ def test_without_a_host_the_page_says_what_to_start(
         expect(page.get_by_text("millstream server --serve-models")).to_be_visible()
         check_accessible(page)
         context.close()
+
+
+def test_traffic_is_shared_out_and_the_form_is_answered(
+    open_page: Opener, site: Site, client: MlflowClient, endpoint: Callable[..., str]
+) -> None:
+    name = endpoint("tried")
+    page = open_page(f"/serving/{name}")
+    is_ready(page)
+    page.get_by_role("button", name="Add a share").click()
+    share = page.get_by_role("group", name="Share 1")
+    share.get_by_label("Version, stage or alias").select_option("@champion")
+    page.get_by_role("button", name="Add a share").click()
+    other = page.get_by_role("group", name="Share 2")
+    other.get_by_label("Weight").fill("")
+    expect(page.get_by_role("alert")).to_contain_text("Weights are numbers")
+    other.get_by_label("Weight").fill("25")
+    share.get_by_label("Weight").fill("75")
+    expect(share).to_contain_text("75 %")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The traffic is shared out anew")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="champion")).to_contain_text("75 %")
+    assert {one.target: one.weight for one in client.get_endpoint(name).endpoint.traffic} == {"@champion": 75, "3": 25}
+    page.get_by_role("button", name="All traffic to version 1").click()
+    expect(page.get_by_text("Version 1 gets all the traffic")).to_be_visible()
+    assert [one.target for one in client.get_endpoint(name).endpoint.traffic] == ["1"]
+
+    form = page.get_by_role("form", name="Try it")
+    expect(form.get_by_label("amount of record 1")).to_have_value(re.compile("^120"))
+    page.get_by_role("button", name="Send").click()
+    expect(form.get_by_text("by version 1")).to_be_visible()
+    expect(form.locator(".code")).to_contain_text("predictions")
+    assert json.loads(form.locator(".code").inner_text()) == {"predictions": [1, 0]}
+    form.get_by_label("Parameter limit").fill("10")
+    page.get_by_role("button", name="Send").click()
+    expect(form.locator(".code")).not_to_contain_text("0")
+    form.get_by_label("amount of record 1").fill("much")
+    page.get_by_role("button", name="Send").click()
+    expect(form.get_by_role("alert")).to_contain_text("amount takes a number, not much")
+    form.get_by_label("amount of record 1").fill("5")
+    form.get_by_role("button", name="Remove record 2").click()
+    form.get_by_role("button", name="Copy as a curl command").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    told = subprocess.run(shlex.split(copied.replace("\\\n", "")), capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) == {"predictions": [0]}
+    form.get_by_role("button", name="JSON").click()
+    form.get_by_label("Body").fill('{"dataframe_records": [{"amount": "x"}]}')
+    page.get_by_label("Version that answers").select_option("2")
+    expect(page).to_have_url(re.compile("version=2"))
+    form.get_by_role("button", name="JSON").click()
+    form.get_by_label("Body").fill('{"dataframe_records": [{"amount": "x"}]}')
+    page.get_by_role("button", name="Send").click()
+    expect(form.get_by_role("alert")).to_contain_text("status 400")
+
+
+def test_settings_and_history(open_page: Opener, client: MlflowClient, endpoint: Callable[..., str]) -> None:
+    name = endpoint("scaled", serves="traffic")
+    page = open_page(f"/serving/{name}")
+    is_ready(page)
+    page.get_by_role("button", name="Settings").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Replicas").fill("2")
+    form.get_by_label("Requests under way at one time, at most").fill("7")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("region", name="State")).to_contain_text("2/2", timeout=SLOW)
+    found = client.get_endpoint(name).endpoint
+    assert (found.replicas, found.limits.requests, found.limits.seconds) == (2, 7, None)
+    page.get_by_role("button", name="Restart").click()
+    expect(page.get_by_text("starts new processes")).to_be_visible()
+    page.get_by_role("tab", name="History").click()
+    expect(page.get_by_role("row").filter(has_text="Restarted")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="Created")).to_be_visible()
+    page.get_by_role("button", name="Switch off").click()
+    expect(page.get_by_text(f"{name} is switched off")).to_be_visible()
+    expect(page.get_by_role("region", name="State")).to_contain_text("Off", timeout=SLOW)
+
+
+def test_logs_and_requests(
+    open_page: Opener, site: Site, client: MlflowClient, endpoint: Callable[..., str],
+    check_accessible: Callable[[Page], None],
+) -> None:
+    name = endpoint("logged")
+    page = open_page(f"/serving/{name}?tab=requests")
+    is_ready(page)
+    page.get_by_role("button", name="Watch it").click()
+    expect(page.get_by_text(f"{name} is watched")).to_be_visible()
+    assert client.get_monitor(name).settings.sample_rate == 1.0
+    expect(page.get_by_text("No request was kept yet.")).to_be_visible()
+    rows = page.get_by_role("row").filter(has_text="application/json")
+
+    def one_is_kept() -> bool:
+        """The host hears of the monitor a little later."""
+        asked(site, name)
+        return len(client.search_requests(name)) > 0
+
+    wait_until(one_is_kept, 60, "a request in the log")
+    expect(rows.first).to_contain_text("200", timeout=30_000)
+    check_accessible(page)
+    rows.first.get_by_text("application/json").dblclick()
+    drawer = page.get_by_role("complementary", name="Request")
+    expect(drawer).to_contain_text("dataframe_records")
+    expect(drawer).to_contain_text("predictions")
+    check_accessible(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Failed").click()
+    expect(page.get_by_text("No such request was kept.")).to_be_visible()
+    page.get_by_role("tab", name="Logs").click()
+    lines = page.get_by_role("region", name="Logs")
+    expect(lines).to_contain_text("The model is served at")
+    expect(lines).to_contain_text("version 1, replica 1")
+    page.get_by_label("Version", exact=True).select_option("3")
+    expect(lines).not_to_contain_text("version 1, replica 1")
+    expect(lines).to_contain_text("version 3, replica 1")
+    check_accessible(page)
+
+
+def test_an_endpoint_that_is_not_there(open_page: Opener) -> None:
+    page = open_page("/serving/nowhere")
+    expect(page.get_by_role("alert")).to_contain_text("nowhere")
+
+
+def test_the_endpoint_page_is_accessible(
+    open_page: Opener, site: Site, endpoint: Callable[..., str], theme: Theme, check_accessible: Callable[[Page], None],
+    picture: Callable[[Page, str], None],
+) -> None:
+    name = endpoint(f"churn-{theme}", traffic={"@champion": 90, "3": 10})
+    page = open_page(f"/serving/{name}", theme=theme)
+    is_ready(page)
+    for number in range(30):
+        assert asked(site, name, 90.0 + number) == 200
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("predictions")).to_be_visible()
+    expect(page.get_by_role("group", name="Requests/s")).to_be_visible(timeout=30_000)
+    check_accessible(page)
+    picture(page, f"endpoint-{theme}")
+    page.get_by_role("button", name="As a table").click()
+    expect(page.get_by_role("columnheader", name="p99")).to_be_visible()
+    check_accessible(page)
