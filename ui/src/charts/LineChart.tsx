@@ -44,6 +44,7 @@ interface Props {
 }
 
 const NAMES = 8;
+const DAY_SECONDS = 86_400;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 // How much of its colour a line keeps beside one that stands out.
 const APART = 0.45;
@@ -84,7 +85,7 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
         y: { distr: log ? 3 : 1 },
       },
       axes: [
-        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, ...(axis === "time" ? {} : { values: (_: uPlot, ticks: number[]) => ticks.map((tick) => number(tick, 4)) }), ...(axis === "version" ? { incrs: WHOLE } : {}) },
+        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, values: (_: uPlot, ticks: number[]) => (axis === "time" ? timeTicks(ticks) : ticks.map((tick) => number(tick, 4))), ...(axis === "version" ? { incrs: WHOLE } : {}) },
         { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 52, values: (_: uPlot, ticks: (number | null)[]) => ticks.map((tick) => (tick === null ? "" : number(tick, 4))) },
       ],
       series: [{}, ...series.map(({ line, kind }) => {
@@ -131,6 +132,14 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
       )}
     </figure>
   );
+}
+
+/** Times of one line each: of the day, or the day where ticks are a day apart or more. */
+function timeTicks(ticks: readonly number[]): string[] {
+  const apart = (ticks[1] ?? 0) - (ticks[0] ?? 0);
+  const form: Intl.DateTimeFormatOptions = apart >= DAY_SECONDS ? { month: "short", day: "numeric" }
+    : { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(apart > 0 && apart < 60 ? { second: "2-digit" as const } : {}) };
+  return ticks.map((tick) => new Date(tick * 1000).toLocaleString(undefined, form));
 }
 
 function axisText(axis: NonNullable<Props["axis"]>, x: number): string {
