@@ -78,7 +78,7 @@ function Shown({ model }: { model: RegisteredModel }) {
       actions={<>
         <Button icon="alias" disabled={versions.length === 0} onClick={() => setOpen({ what: "alias" })}>Alias</Button>
         <MenuButton label="Roll back" icon="restore" items={() => rollBackItems(versions, aliases, (of, holders) => setOpen({ what: "roll", of, holders }))}>Roll back</MenuButton>
-        <Button icon="serving" onClick={(event) => go(`/serving?model=${encodeURIComponent(name)}`, event)}>Serve</Button>
+        <Button icon="serving" onClick={(event) => go(`/serving?on=${encodeURIComponent(name)}`, event)}>Serve</Button>
         <MenuButton label="More" items={[
           { label: "Describe", icon: "note", run: () => setOpen({ what: "describe" }) },
           { label: "Rename", icon: "edit", run: () => setOpen({ what: "rename" }) },

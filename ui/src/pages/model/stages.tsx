@@ -71,11 +71,11 @@ export function TransitionDialog({ version: { name, version, current_stage: now 
       disabled={stage === from || (way === "move" && check.data?.allowed === false)}
     >
       <Select label={`From ${from} to`} value={stage} onChange={setStage} options={STAGES.filter((one) => one !== from).map((one) => [one, one] as const)} />
-      <Switch label="Way" options={[["move", "Move now"], ["ask", "Ask others to approve"]]} value={way} onChange={setWay} />
+      <div><Switch label="Way" options={[["move", "Move now"], ["ask", "Ask others to approve"]]} value={way} onChange={setWay} /></div>
       <TextField label="Comment" value={comment} onChange={setComment} lines={3} hint="Kept in the history of the version." />
       {way === "move" && active && <Checkbox label={`Archive the other versions in ${stage}`} checked={archive} onChange={setArchive} />}
       {verdicts.length > 0 && <Verdicts verdicts={verdicts} />}
-      {check.data?.allowed === false && way === "move" && <p className="problem">A rule forbids it now. Others can be asked to approve.</p>}
+      {check.data?.allowed === false && way === "move" && <p className="problem">A rule forbids it.{verdicts.some((verdict) => !verdict.met && verdict.kind === "approvals") ? " Others can be asked to approve." : ""}</p>}
     </FormDialog>
   );
 }

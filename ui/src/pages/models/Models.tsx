@@ -7,7 +7,7 @@ import { counted } from "@/base/format";
 import { text, useUrlState } from "@/base/url";
 import { Page } from "@/frame/Page";
 import { path, useGo } from "@/frame/router";
-import { DeleteModel, DescribeModel, ModelTagsDialog, NewModel, OVERVIEW, RenameModel, useLiveModels } from "@/pages/models/actions";
+import { DeleteModel, DescribeModel, ModelTagsDialog, NewModel, RenameModel, useLiveModels } from "@/pages/models/actions";
 import { columnsOf } from "@/pages/models/columns";
 import { Button } from "@/parts/Button";
 import { FilterBox } from "@/parts/FilterBox";
@@ -32,7 +32,7 @@ export default function Models() {
     order_by: `${state.sort.replace(/^-/, "")} ${state.sort.startsWith("-") ? "DESC" : "ASC"}`,
   };
   const list = useWindows<ModelSummary>({
-    key: [OVERVIEW, request],
+    key: [OverviewModels.path, request],
     load: async (offset, limit, signal) => {
       const answer = await call(OverviewModels, { ...request, offset, limit }, signal);
       return { total: answer.total, rows: answer.models ?? [] };

@@ -1,9 +1,9 @@
 import { useState } from "react";
 import { call } from "@/api/client";
-import { queryClient, refresh } from "@/api/queries";
+import { refresh } from "@/api/queries";
 import {
   CheckTransition, CreateRegisteredModel, DeleteRegisteredModel, DeleteRegisteredModelTag, GetModelVersion, GetRegisteredModel, ListComments, ListEndpoints,
-  ListModelRules, ListRegistryActivities, RenameRegisteredModel, SearchModelVersions, SearchTransitionRequests, SetRegisteredModelTag, UpdateRegisteredModel,
+  ListModelRules, ListRegistryActivities, OverviewModels, RenameRegisteredModel, SearchModelVersions, SearchTransitionRequests, SetRegisteredModelTag, UpdateRegisteredModel,
 } from "@/api/schema";
 import { useEvents } from "@/api/events";
 import { counted } from "@/base/format";
@@ -11,18 +11,14 @@ import { Dialog, FormDialog, TextField } from "@/parts/Dialog";
 import { TagEditor, type Tag } from "@/parts/TagEditor";
 import { toast } from "@/parts/Toast";
 
-export const OVERVIEW = "models overview";
 const ELSEWHERE: ReadonlySet<string> = new Set(["run", "experiment"]);
 
 /** Reads again what shows registered models and their versions. */
 export async function refreshModels(): Promise<void> {
-  await Promise.all([
-    queryClient.invalidateQueries({ queryKey: [OVERVIEW] }),
-    refresh(
-      GetRegisteredModel, SearchModelVersions, GetModelVersion, ListRegistryActivities, ListComments, SearchTransitionRequests, ListModelRules,
-      CheckTransition, ListEndpoints,
-    ),
-  ]);
+  await refresh(
+    OverviewModels, GetRegisteredModel, SearchModelVersions, GetModelVersion, ListRegistryActivities, ListComments, SearchTransitionRequests,
+    ListModelRules, CheckTransition, ListEndpoints,
+  );
 }
 
 /** Reads again what shows registered models whenever one changes anywhere. */
@@ -55,7 +51,7 @@ export function RenameModel({ name, onClose, onDone }: { name: string; onClose: 
   const [next, setNext] = useState(name);
   const rename = async (from: string, to: string) => {
     await call(RenameRegisteredModel, { name: from, new_name: to });
-    await queryClient.invalidateQueries({ queryKey: [OVERVIEW] });
+    await refresh(OverviewModels);
     onDone?.(to);
     void refreshModels();
   };

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { call, RequestError } from "@/api/client";
 import { refresh, useOperation } from "@/api/queries";
-import { CreateModelVersion, CreateRegisteredModel, DeleteModelVersion, GetRegisteredModel, SearchLoggedModels, SearchModelVersions, SearchRegisteredModels, type Run } from "@/api/schema";
+import { CreateModelVersion, CreateRegisteredModel, DeleteModelVersion, GetRegisteredModel, OverviewModels, SearchLoggedModels, SearchModelVersions, SearchRegisteredModels, type Run } from "@/api/schema";
 import { useRunModels, type RunModel } from "@/pages/run/models";
 import { Dialog, FormDialog, Select, TextField } from "@/parts/Dialog";
 import { Empty, Loading } from "@/parts/States";
@@ -75,5 +75,5 @@ async function created(name: string): Promise<void> {
 }
 
 function refreshModels(): Promise<void> {
-  return refresh(SearchModelVersions, SearchRegisteredModels, GetRegisteredModel, SearchLoggedModels);
+  return refresh(OverviewModels, SearchModelVersions, SearchRegisteredModels, GetRegisteredModel, SearchLoggedModels);
 }

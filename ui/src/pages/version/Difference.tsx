@@ -1,4 +1,3 @@
-import { useState } from "react";
 import type { Run } from "@/api/schema";
 import { exact } from "@/base/format";
 import { Change } from "@/pages/models/columns";
@@ -71,12 +70,11 @@ export function Params({ own, other, only }: { own: Side; other: Side | null; on
 }
 
 /** Everything in which two versions can differ: metrics, parameters, what the models take and give. */
-export function Difference({ own, other }: { own: Side; other: Side }) {
-  const [only, setOnly] = useState(true);
+export function Difference({ own, other, only, onOnly }: { own: Side; other: Side; only: boolean; onOnly: (only: boolean) => void }) {
   const schema = (part: "inputs" | "outputs" | "params") => pairs(fieldValues(own.model?.[part] ?? []), fieldValues(other.model?.[part] ?? []));
   return (
     <>
-      <Checkbox label="Only differences" checked={only} onChange={setOnly} />
+      <Checkbox label="Only differences" checked={only} onChange={onOnly} />
       <Metrics own={own} other={other} only={only} />
       <Params own={own} other={other} only={only} />
       <Values title="Inputs" what="input" rows={schema("inputs")} own={own.title} other={other.title} only={only} />

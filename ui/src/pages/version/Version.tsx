@@ -3,7 +3,7 @@ import { prefetch, useOperation } from "@/api/queries";
 import { GetModelVersion, GetRegisteredModel, GetRun, ListEndpoints, SearchTransitionRequests, type ModelVersion } from "@/api/schema";
 import ModelDescription from "@/artifacts/model/ModelDescription";
 import { placeOfVersion } from "@/artifacts/place";
-import { choice, text, useUrlState } from "@/base/url";
+import { choice, flag, text, useUrlState } from "@/base/url";
 import { Page } from "@/frame/Page";
 import { Link, path, useGo } from "@/frame/router";
 import { Activity } from "@/pages/model/Activity";
@@ -30,7 +30,7 @@ import "@/pages/version/version.css";
 
 const Artifacts = lazy(() => import("@/artifacts/Artifacts").then((module) => ({ default: module.Artifacts })));
 
-const STATE = { tab: choice(["overview", "model", "files", "compare", "requests", "comments", "activity"]), path: text(), look: text(), other: text() };
+const STATE = { tab: choice(["overview", "model", "files", "compare", "requests", "comments", "activity"]), path: text(), look: text(), other: text(), all: flag() };
 const FRESH_MS = 30_000;
 
 export function preload({ name, version }: { name: string; version: string }): void {
@@ -82,7 +82,7 @@ function Shown({ version }: { version: ModelVersion }) {
       actions={<>
         <Button icon="alias" onClick={() => setOpen("alias")}>Alias</Button>
         <Button icon="arrowUp" onClick={() => setOpen("move")}>Move</Button>
-        <Button icon="serving" onClick={(event) => go(`/serving?model=${encodeURIComponent(name)}&version=${number}`, event)}>Serve</Button>
+        <Button icon="serving" onClick={(event) => go(`/serving?on=${encodeURIComponent(name)}`, event)}>Serve</Button>
         <MenuButton label="More" items={[
           { label: "Describe", icon: "note", run: () => setOpen("describe") },
           { label: "Copy its address", icon: "copy", run: () => void navigator.clipboard.writeText(uri) },
@@ -123,7 +123,7 @@ function Shown({ version }: { version: ModelVersion }) {
         )}
         {state.tab === "compare" && (
           <div className="version-scroll stack scroll" tabIndex={0} role="region" aria-label="Differences">
-            {other ? <><div className="line"><span className="soft">Compared with</span>{choose}<Link to={path`/models/${name}/${champion?.version ?? ""}`}>Open it</Link></div>{comparing ? <Loading /> : <Difference own={own} other={other} />}</> : <Empty title="This is the only version of the model." />}
+            {other ? <><div className="line"><span className="soft">Compared with</span>{choose}<Link to={path`/models/${name}/${champion?.version ?? ""}`}>Open it</Link></div>{comparing ? <Loading /> : <Difference own={own} other={other} only={!state.all} onOnly={(only) => set({ all: !only })} />}</> : <Empty title="This is the only version of the model." />}
           </div>
         )}
         {state.tab === "requests" && <Scrolled label="Requests"><Requests name={name} version={number} /></Scrolled>}
