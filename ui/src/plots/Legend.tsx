@@ -3,6 +3,7 @@ import { useDark } from "@/base/preferences";
 import { HUES } from "@/charts/colours";
 import { ramp } from "@/plots/colour";
 import type { Dimension } from "@/plots/dimension";
+import "@/charts/charts.css";
 
 const MOST = 10;
 const STOPS = [0, 0.25, 0.5, 0.75, 1];

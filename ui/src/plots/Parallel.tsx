@@ -113,23 +113,24 @@ export const Parallel = memo(function Parallel(props: Props) {
     let x = start;
     const move = (now: globalThis.PointerEvent) => {
       if (x === start && Math.abs(now.clientX - from) < DRAG) return;
-      head.setPointerCapture(event.pointerId);
       x = start + now.clientX - from;
       setDragged({ key, x });
     };
     const end = () => {
-      head.removeEventListener("pointermove", move);
-      head.removeEventListener("pointerup", end);
-      head.removeEventListener("pointercancel", end);
+      removeEventListener("pointermove", move);
+      removeEventListener("pointerup", end);
+      removeEventListener("pointercancel", end);
       if (x === start) return;
       // The click that ends a drag opens no menu.
-      head.addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
+      const stop = (click: Event) => click.stopPropagation();
+      head.addEventListener("click", stop, { capture: true });
+      setTimeout(() => head.removeEventListener("click", stop, { capture: true }));
       setDragged(null);
       onAxes([...keys].sort((a, b) => (a === key ? x : xs[keys.indexOf(a)] ?? 0) - (b === key ? x : xs[keys.indexOf(b)] ?? 0)));
     };
-    head.addEventListener("pointermove", move);
-    head.addEventListener("pointerup", end);
-    head.addEventListener("pointercancel", end);
+    addEventListener("pointermove", move);
+    addEventListener("pointerup", end);
+    addEventListener("pointercancel", end);
   };
   const shown = hovered ?? null;
   const title = `Parallel coordinates of ${counted(runs.length, "run")} over ${dimensions.map((dimension) => dimension.title).join(", ")}`;

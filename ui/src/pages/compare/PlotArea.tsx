@@ -3,7 +3,11 @@ import { useCallback, useMemo } from "react";
 import { IconButton } from "@/parts/Button";
 import { Tabs } from "@/parts/Tabs";
 import type { SetState, State } from "@/pages/compare/Compare";
+import { BoxTab } from "@/pages/compare/BoxTab";
+import { ContourTab } from "@/pages/compare/ContourTab";
 import { chosenByDefault, type Comparison } from "@/pages/compare/data";
+import { ImportanceTab } from "@/pages/compare/ImportanceTab";
+import { LinesTab } from "@/pages/compare/LinesTab";
 import { ParallelTab } from "@/pages/compare/ParallelTab";
 import { ScatterTab } from "@/pages/compare/ScatterTab";
 import { toggled, type Tab } from "@/pages/compare/state";
@@ -30,6 +34,11 @@ export interface PlotProps extends Props {
 const TABS: readonly { key: Tab; label: string; body: (props: PlotProps) => React.ReactNode; table: boolean }[] = [
   { key: "parallel", label: "Parallel", body: ParallelTab, table: true },
   { key: "scatter", label: "Scatter", body: ScatterTab, table: true },
+  { key: "contour", label: "Contour", body: ContourTab, table: true },
+  { key: "box", label: "Box", body: BoxTab, table: true },
+  // Its cards have a table of their own; the bars are one.
+  { key: "lines", label: "Lines", body: LinesTab, table: false },
+  { key: "importance", label: "Importance", body: ImportanceTab, table: false },
 ];
 
 export const HEIGHT = 340;
