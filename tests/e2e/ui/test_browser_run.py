@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from millstream import MlflowClient
 from tests.e2e.ui.conftest import Opener, Site, Theme
+from tests.e2e.ui.seed import png
 
 Picture = Callable[[Page, str], None]
 Check = Callable[[Page], None]
@@ -232,6 +233,52 @@ def test_pictures_pages_documents_and_sounds(open_page: Opener, site: Site) -> N
     page = open_page(address + "audio/tone.wav")
     sound = page.get_by_label("tone.wav", exact=True)
     page.wait_for_function("sound => sound.duration > 0.4", arg=sound.element_handle())
+
+
+def test_pictures_of_two_runs_stand_side_by_side(
+    open_page: Opener, site: Site, run_id: str, tmp_path: Path
+) -> None:
+    client = MlflowClient(site.uri)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "sample.png").write_bytes(png(30, 20))
+    client.log_artifacts(run_id, str(tmp_path))
+    page = open_page(f"/run/{site.facts['runs'][0]}?tab=artifacts&path=images/sample.png&diff={run_id}")
+    for name, width in (("sample.png", 96), ("sample.png of first name", 30)):
+        image = page.get_by_role("img", name=name, exact=True)
+        page.wait_for_function(f"image => image.naturalWidth === {width}", arg=image.element_handle())
+    page.keyboard.press("j")
+    expect(page.get_by_text("There is no config.yaml")).to_have_count(0)
+    page.get_by_role("treeitem", name="other.png").click()
+    expect(page.get_by_text("There is no other.png of first name.")).to_be_visible()
+
+
+def test_everything_is_reached_by_keyboard(open_page: Opener, site: Site) -> None:
+    page = open_page(f"/run/{site.facts['churn_runs'][0]}")
+    expect(page.get_by_role("grid", name="Metrics")).to_contain_text("val_auc")
+    expect(page.get_by_role("link", name="churn version 1")).to_be_visible()
+    page.locator("body").focus()
+    reached = set()
+    for _ in range(70):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(
+            "(document.activeElement.ariaLabel || document.activeElement.textContent || "
+            "document.activeElement.placeholder).trim()"
+        ))
+    wanted = {
+        "Diff with…", "Register model", "More actions", "Overview", "Copy the run's id", "Copy the commit", "Facts",
+        "churn version 1", "Filter parameters", "Copy the parameters as JSON", "Add tag", "model", "dataset train",
+        "Add note", "Filter metrics", "Metrics",
+    }
+    assert wanted - reached == set()
+    page.get_by_role("tab", name="Overview").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Charts")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("v")
+    expect(page.get_by_role("tab", name="System")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("r")
+    expect(page.get_by_role("dialog", name="Compare with another run").get_by_label("Name of the run")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="with fit-2")).to_be_visible()
 
 
 def test_what_a_file_runs_reaches_nothing(open_page: Opener, site: Site, run_id: str, tmp_path: Path) -> None:

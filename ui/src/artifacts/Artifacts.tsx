@@ -3,7 +3,7 @@ import { useState, type ReactNode } from "react";
 import { bytes, counted } from "@/base/format";
 import { useKeys } from "@/base/keys";
 import { foldersAbove, folderQuery, located, mounted, nameOf, zipAddress, type Place } from "@/artifacts/place";
-import { Viewer } from "@/artifacts/Viewer";
+import { Viewer, type Beside } from "@/artifacts/Viewer";
 import { ErrorCard, Loading } from "@/parts/States";
 import { Icon } from "@/parts/Icon";
 import { Tree, type TreeNode } from "@/parts/Tree";
@@ -19,6 +19,8 @@ export interface Choice {
 interface Props extends Choice {
   /** Where the files are: one place at the root, others as folders beside its files. */
   places: readonly Place[];
+  /** Another place with files of the same names: its pictures are shown beside those of the first. */
+  beside?: Beside;
   /** `push`: a step that the browser's Back undoes. */
   onChange: (change: Partial<Choice>, push: boolean) => void;
   /** How a model in a folder is loaded, `folder` in its place; what else can be done with it. */
@@ -32,7 +34,7 @@ const MORE = "\0more ";
 const MODEL_FILE = "MLmodel";
 
 /** Files as a tree, and the chosen one in the viewer of its kind. */
-export function Artifacts({ places, path, look, onChange, model, empty }: Props) {
+export function Artifacts({ places, beside, path, look, onChange, model, empty }: Props) {
   const [opened, setOpened] = useState<ReadonlyMap<string, boolean>>(new Map());
   const [limits, setLimits] = useState<ReadonlyMap<string, number>>(new Map());
   const above = foldersAbove(places, path);
@@ -60,10 +62,15 @@ export function Artifacts({ places, path, look, onChange, model, empty }: Props)
   const root = places.some(({ mount }) => mount === "") ? listing.get("") : undefined;
   const roots = [...others, ...(nodesOf("") ?? [])];
   const order = files(roots, nodesOf, open);
+  // What is open above a file stays open when another is chosen.
+  const choose = (next: string, push: boolean) => {
+    setOpened(new Map([...above.map((folder) => [folder, true] as const), ...opened]));
+    onChange({ path: next, look: "" }, push);
+  };
   const walk = (step: number) => {
     const at = order.indexOf(path);
     const next = order[at < 0 ? 0 : at + step];
-    if (next !== undefined) onChange({ path: next, look: "" }, false);
+    if (next !== undefined) choose(next, false);
   };
   useKeys([
     { keys: "j", what: "Next file", group: "Artifacts", run: () => walk(1) },
@@ -76,7 +83,8 @@ export function Artifacts({ places, path, look, onChange, model, empty }: Props)
     if (node.id.startsWith(MORE)) {
       const folder = node.id.slice(MORE.length);
       setLimits(new Map(limits).set(folder, (limits.get(folder) ?? AT_ONCE) + AT_ONCE));
-    } else onChange({ path: node.id, look: "" }, true);
+    } else if (node.folder) onChange({ path: node.id, look: "" }, true);
+    else choose(node.id, true);
   };
   const shown = path === "" ? null : located(places, path);
   const isFolder = shown !== null && (shown.path === "" || isFolderIn(path, (folder) => listing.get(folder)?.data, places, open));
@@ -87,8 +95,8 @@ export function Artifacts({ places, path, look, onChange, model, empty }: Props)
       </div>
       <div className="artifacts-view">
         {shown === null ? <Whole places={places} counts={roots.length} />
-          : isFolder ? <Folder place={shown.place} path={shown.path} tree={path} model={model} onOpen={(next) => onChange({ path: next, look: "" }, true)} />
-            : <Viewer key={path} place={shown.place} path={shown.path} look={look} onLook={(next) => onChange({ look: next }, false)} model={model} />}
+          : isFolder ? <Folder place={shown.place} path={shown.path} tree={path} model={model} onOpen={(next) => choose(next, true)} />
+            : <Viewer key={path} place={shown.place} path={shown.path} look={look} beside={shown.place.mount === "" ? beside : undefined} onLook={(next) => onChange({ look: next }, false)} model={model} />}
       </div>
     </div>
   );

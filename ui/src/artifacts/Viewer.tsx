@@ -9,11 +9,18 @@ import { Switch } from "@/parts/Tabs";
 import { Time } from "@/parts/Values";
 import "@/artifacts/artifacts.css";
 
+/** Another place with files of the same names, and what it is called. */
+export interface Beside {
+  place: Place;
+  name: string;
+}
+
 /** What each viewer is given. */
 export interface FileProps {
   place: Place;
   path: string;
   facts: FileFacts;
+  beside?: Beside;
 }
 
 export interface ModelWays {
@@ -41,12 +48,13 @@ interface Props {
   place: Place;
   path: string;
   look: string;
+  beside?: Beside;
   onLook: (look: string) => void;
   model: ModelWays;
 }
 
 /** A file: what is known of it, and its content in one of the ways to look at it. */
-export function Viewer({ place, path, look, onLook, model }: Props) {
+export function Viewer({ place, path, look, beside, onLook, model }: Props) {
   const facts = useFacts(place, path);
   return (
     <Loaded query={facts} what="The file">
@@ -65,7 +73,7 @@ export function Viewer({ place, path, look, onLook, model }: Props) {
               <a className="button" href={contentAddress(place, path, { download: 1 })} download><Icon name="download" />Download</a>
             </div>
             <Boundary what="The file could not be shown" key={chosen}>
-              <Content place={place} path={path} facts={known} look={chosen} model={model} />
+              <Content place={place} path={path} facts={known} beside={beside} look={chosen} model={model} />
             </Boundary>
           </div>
         );

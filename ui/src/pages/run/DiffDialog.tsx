@@ -2,7 +2,7 @@ import { useDeferredValue, useState } from "react";
 import { useOperation } from "@/api/queries";
 import { QueryRuns, type Run } from "@/api/schema";
 import { counted } from "@/base/format";
-import { Dialog } from "@/parts/Dialog";
+import { Dialog, TextField } from "@/parts/Dialog";
 import { quotedValue } from "@/parts/filter";
 import { ErrorCard, Loading } from "@/parts/States";
 import { RunStatus, Time } from "@/parts/Values";
@@ -21,13 +21,12 @@ export function DiffDialog({ run, onChoose, onClose }: { run: Run; onChoose: (id
   const cell = (column: number, row: number) => table.data?.cols?.[COLUMNS[column] ?? ""]?.[row];
   return (
     <Dialog title="Compare with another run" onClose={onClose} width={520}>
-      <div className="dialog-body stack">
-        <input
-          className="input" type="search" aria-label="Name of the run" placeholder="Part of its name" autoFocus value={text} onChange={(event) => setText(event.target.value)}
-          onKeyDown={(event) => {
-            if (event.key === "Enter" && ids[0]) onChoose(ids[0]);
-          }}
-        />
+      <div
+        className="dialog-body stack" onKeyDown={(event) => {
+          if (event.key === "Enter" && event.target instanceof HTMLInputElement && ids[0]) onChoose(ids[0]);
+        }}
+      >
+        <TextField label="Name of the run" placeholder="Part of its name" type="search" value={text} onChange={setText} focus />
         {table.error ? <ErrorCard what="The runs could not be loaded" error={table.error} onRetry={() => void table.refetch()} /> : !table.data ? <Loading /> : (
           <ul className="run-choices scroll" aria-label="Runs">
             {ids.map((id, at) => (

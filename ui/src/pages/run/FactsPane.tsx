@@ -122,11 +122,11 @@ function Git({ run }: { run: Run }) {
   const url = tagOf(run, "mlflow.source.git.repoURL");
   const branch = tagOf(run, "mlflow.source.git.branch");
   return (
-    <span className="run-id">
+    <span className="run-id run-git">
       <code data-tip={url ? `${url} ${commit}` : commit}>{commit.slice(0, SHORT)}</code>
+      <CopyButton text={commit} label="Copy the commit" />
       {branch && <span className="soft cut">{branch}</span>}
       {tagOf(run, "mlflow.source.git.dirty") === "true" && <Chip tone="warn" title="Files had changes that were not committed">changed</Chip>}
-      <CopyButton text={commit} label="Copy the commit" />
     </span>
   );
 }

@@ -10,22 +10,27 @@ const RegisterDialog = lazy(() => import("@/pages/run/RegisterDialog"));
 
 interface Props extends Choice {
   run: Run;
+  /** The run it is compared with: its pictures stand beside those of this one. */
+  other: Run | undefined;
   onChange: (change: Partial<Choice>, push: boolean) => void;
 }
 
 /** The artifacts of a run, and those of the models that it logged. */
-export default function Files({ run, path, look, onChange }: Props) {
+export default function Files({ run, other, path, look, onChange }: Props) {
   const models = useRunModels(run);
   const [registered, setRegistered] = useState<RunModel | null>(null);
   const id = run.info.run_id;
   const logged = JSON.stringify((models ?? []).flatMap((model) => (model.id ? [[model.id, model.name]] : [])));
   const places = useMemo(() => [placeOfRun(id), ...(JSON.parse(logged) as [string, string][]).map(([model, name]) => placeOfModel(model, name))], [id, logged]);
+  const otherName = other?.info.run_name ?? "";
+  const otherId = other?.info.run_id;
+  const beside = useMemo(() => (otherId ? { place: placeOfRun(otherId), name: otherName } : undefined), [otherId, otherName]);
   if (!models) return <Loading />;
   const modelAt = (mount: string, folder: string) => (mount ? models.find((model) => model.uri === mount) : undefined) ?? folderModel(run, folder);
   return (
     <>
       <Artifacts
-        places={places} path={path} look={look} onChange={onChange}
+        places={places} beside={beside} path={path} look={look} onChange={onChange}
         model={{
           uri: (place, folder) => modelAt(place.mount, folder).uri,
           actions: (place, folder) => <Button icon="model" onClick={() => setRegistered(modelAt(place.mount, folder))}>Register</Button>,

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useState } from "react";
 import { prefetch, useOperation } from "@/api/queries";
 import { GetExperiment, GetRun, type Run as RunRecord } from "@/api/schema";
+import { useKeys } from "@/base/keys";
 import { useUrlState } from "@/base/url";
 import { Page } from "@/frame/Page";
 import { path, useGo } from "@/frame/router";
@@ -53,6 +54,10 @@ function Shown({ run }: { run: RunRecord }) {
   const [pinned, pin] = usePinned(info.experiment_id);
   const deleted = info.lifecycle_stage === "deleted";
   const close = () => setOpen(null);
+  useKeys([
+    { keys: "r", what: "Compare with another run", group: "Run", run: () => setOpen("diff") },
+    { keys: "v", what: "Next part of the page", group: "Run", run: () => set({ tab: TABS[(TABS.findIndex(({ key }) => key === state.tab) + 1) % TABS.length]?.key }, { push: true }) },
+  ]);
   const charts = { run, other, state, set, pinned, onPin: pin };
   return (
     <Page
@@ -61,7 +66,7 @@ function Shown({ run }: { run: RunRecord }) {
         {diff.error ? "The other run is not there" : `with ${other?.info.run_name ?? state.diff}`}
       </Chip>}
       actions={<>
-        <Button icon="compare" onClick={() => setOpen("diff")}>Diff with…</Button>
+        <Button icon="compare" keys="r" onClick={() => setOpen("diff")}>Diff with…</Button>
         <Button icon="model" onClick={() => setOpen("register")}>Register model</Button>
         {deleted && <Button icon="restore" onClick={() => restoreRun(run)}>Restore</Button>}
         <MenuButton label="More actions" items={[
@@ -80,7 +85,7 @@ function Shown({ run }: { run: RunRecord }) {
               {state.tab === "overview" && <Overview {...charts} experiment={experiment} onAll={() => set({ tab: "charts" }, { push: true })} />}
               {state.tab === "charts" && <Charts {...charts} />}
               {state.tab === "system" && <Charts {...charts} system />}
-              {state.tab === "artifacts" && <Files run={run} path={state.path} look={state.look} onChange={(change, push) => set(change, { push })} />}
+              {state.tab === "artifacts" && <Files run={run} other={other} path={state.path} look={state.look} onChange={(change, push) => set(change, { push })} />}
               {state.tab === "logs" && <Logs run={run} path={state.path} onChange={(path) => set({ path }, { push: true })} />}
               {state.tab === "model" && <Models run={run} chosen={state.model} onChoose={(model) => set({ model }, { push: true })} />}
             </Suspense>
