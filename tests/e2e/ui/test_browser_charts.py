@@ -87,7 +87,7 @@ def test_a_dragged_part_is_read_anew_on_all_charts(open_page: Opener, site: Site
 def test_a_chart_is_a_table_too(open_page: Opener, site: Site) -> None:
     page = open_page(f"/exp/{site.facts['experiment']}?q=run_name+%3D+'amber-3'&view=charts")
     page.get_by_role("button", name="grad_norm: as a table").click()
-    expect(page.get_by_role("cell", name="40", exact=True)).to_be_attached()  # the spike at step 33
+    expect(page.get_by_role("row", name="33 40", exact=True)).to_be_attached()  # the spike
 
 
 def test_values_under_the_pointer_are_read(open_page: Opener, site: Site) -> None:

@@ -337,3 +337,36 @@ def test_an_experiment_is_renamed_and_deleted_from_its_page(open_page: Opener, o
     page.get_by_role("menuitem", name="Delete the experiment").click()
     expect(page.get_by_role("grid", name="Experiments")).to_be_visible()
     assert client.get_experiment(own).lifecycle_stage == "deleted"
+
+
+def test_the_menu_of_a_header_opens_by_the_keyboard(open_page: Opener, site: Site) -> None:
+    page = open_page(f"/exp/{site.facts['experiment']}?cols=metrics.accuracy,params.lr")
+    expect(page.get_by_role("link", name="amber-11")).to_be_visible()
+    grid(page).focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+F10")
+    menu = page.get_by_role("menu", name="accuracy: choices")
+    expect(menu.get_by_role("menuitem", name="Sort upwards")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(header(page, "accuracy")).to_have_attribute("aria-sort", "descending")
+    expect(grid(page)).to_be_focused()
+    page.keyboard.press("h")
+    expect(header(page, "accuracy")).to_have_count(0)
+
+
+def test_the_tab_key_reaches_every_control(open_page: Opener, site: Site) -> None:
+    page = open_page(f"/exp/{site.facts['experiment']}")
+    expect(page.get_by_role("link", name="amber-11")).to_be_visible()
+    reached: set[str] = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("""() => {
+          const at = document.activeElement
+          return at.getAttribute("aria-label") || at.textContent.trim()
+        }"""))
+    assert reached >= {
+        "Skip to content", "Experiments", "Models", "Serving", "Trash", "Settings", "Search Ctrl K", "Filter runs",
+        "Table", "Charts", "Split", "Columns", "Group", "Views", "More", "Runs",
+    }

@@ -14,8 +14,8 @@ type State = StateOf<typeof STATE>;
 
 interface Props {
   ids: readonly string[];
-  /** Whether somebody has chosen these runs. */
-  chosen: boolean;
+  /** How many runs somebody has chosen; 0 when these are the first of the table. */
+  chosen: number;
   total: number;
   nameOf: (id: string) => string;
   metrics: readonly RunColumn[];
@@ -35,7 +35,8 @@ export default function ChartsPane({ ids, chosen, total, nameOf, metrics, state,
   const order = ids.join();
   // eslint-disable-next-line react-hooks/exhaustive-deps -- names of runs do not change while their curves stand
   const runs = useMemo(() => ids.map((id, at) => ({ id, name: nameOf(id), ...styleOf(at) })), [order]);
-  const said = chosen ? counted(ids.length, "run") : total > ids.length ? `First ${ids.length} of ${counted(total, "run")}` : counted(ids.length, "run");
+  const all = chosen || total;
+  const said = all > ids.length ? `First ${ids.length} of ${counted(all, "run")}` : counted(ids.length, "run");
   return (
     <div className="charts" role="region" aria-label="Charts">
       <ChartsBar state={state} problem={problem} zoom={zoom} onZoom={setZoom} onChange={set}>

@@ -31,6 +31,7 @@ const Peek = lazy(() => import("@/pages/runs/Peek"));
 /** How many keys are read for the default columns and the charts; the picker reads all. */
 export const COLUMNS_READ = 2000;
 const DRAWN = 10;
+const MOST_DRAWN = 200;
 const MOST_IN_ADDRESS = 20;
 const SETTLED_MS = 800;
 // Charts of running runs are read again this often at most.
@@ -83,7 +84,7 @@ export default function Runs({ id }: { id: string }) {
     set({ sel: next.size <= MOST_IN_ADDRESS ? [...next] : [] });
   }, [set]);
   const drawn = useMemo(() => {
-    if (selected.size > 0) return [...selected];
+    if (selected.size > 0) return [...selected].slice(0, MOST_DRAWN);
     return Array.from({ length: Math.min(DRAWN, total) }, (_, at) => rowAt(at)).flatMap((row) => (row && !row.count ? [row.id] : []));
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `version` stands for the rows
   }, [selected, version, total]);
@@ -179,7 +180,7 @@ export default function Runs({ id }: { id: string }) {
       {rows.error && !state.q ? <ErrorCard what="The runs could not be loaded" error={rows.error} onRetry={renew} /> : (
         <div className={narrow ? `runs ${state.view}` : "runs"}>
           <div className="runs-list">{list}</div>
-          {narrow && <Boundary what="The charts could not be shown"><Suspense fallback={<Loading />}><ChartsPane ids={drawn} chosen={selected.size > 0} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={found} state={state} set={set} /></Suspense></Boundary>}
+          {narrow && <Boundary what="The charts could not be shown"><Suspense fallback={<Loading />}><ChartsPane ids={drawn} chosen={selected.size} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={found} state={state} set={set} /></Suspense></Boundary>}
         </div>
       )}
       {selected.size > 0 && <RunActions ids={[...selected]} deleted={state.stage === "deleted"} onClear={() => select(new Set())} onDone={renew} />}

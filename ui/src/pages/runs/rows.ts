@@ -1,5 +1,5 @@
 // Rows of the runs table: blocks of 200 rows and 24 columns, read as they come into sight, all of one snapshot.
-import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
+import { useQueries, useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { queryClient } from "@/api/queries";
@@ -66,7 +66,12 @@ export function useRunRows(request: RunsRequest, columns: readonly string[], ena
   const [range, setRange] = useState<readonly [number, number, number, number]>([0, 0, 0, 0]);
   const [patches, setPatches] = useState<ReadonlyMap<string, Readonly<Record<string, unknown>>>>(new Map());
   const timer = useRef(0);
-  const head = useQuery({ ...headQuery(request, columns, turn), enabled, placeholderData: keepPreviousData, structuralSharing: false });
+  // Rows stay while others of the same kind are read; runs are not shown as groups.
+  const kind = (request.group_by ?? []).join();
+  const head = useQuery({
+    ...headQuery(request, columns, turn), enabled, structuralSharing: false,
+    placeholderData: (before, query) => (((query?.queryKey[1] as RunsRequest | undefined)?.group_by ?? []).join() === kind ? before : undefined),
+  });
   const snapshot = head.isPlaceholderData ? undefined : head.data?.snapshot;
   const chunks = useMemo(() => {
     const made: string[][] = [];
