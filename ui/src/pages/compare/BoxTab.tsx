@@ -11,7 +11,7 @@ import type { NamedRun } from "@/plots/RunTip";
 
 const MOST = 60;
 
-export function BoxTab({ comparison, state, set, kept, chosen, isLog, onLog }: PlotProps) {
+export default function BoxTab({ comparison, state, set, kept, chosen, isLog, onLog }: PlotProps) {
   const go = useGo();
   const byKey = state.by || chosen.categories[0] || chosen.params[0] || "attributes.status";
   const yKey = state.y || chosen.metrics[0] || "";

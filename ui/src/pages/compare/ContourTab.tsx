@@ -9,7 +9,7 @@ import { Legend } from "@/plots/Legend";
 import { PlotTable } from "@/plots/PlotTable";
 import { valueText, type NamedRun } from "@/plots/RunTip";
 
-export function ContourTab({ comparison, state, set, kept, chosen, isLog, onLog }: PlotProps) {
+export default function ContourTab({ comparison, state, set, kept, chosen, isLog, onLog }: PlotProps) {
   const go = useGo();
   const { keys } = comparison;
   const [first = "", second = ""] = [...chosen.numbers, ...chosen.categories, ...chosen.metrics.slice(1)];

@@ -8,7 +8,7 @@ import { importance } from "@/plots/ranks";
 const MOST_CATEGORIES = 60;
 
 /** Which parameters go with a metric, by ranks: a hint where to look, no proof of a cause. */
-export function ImportanceTab({ comparison, state, set, kept, chosen }: PlotProps) {
+export default function ImportanceTab({ comparison, state, set, kept, chosen }: PlotProps) {
   const targetKey = state.y || chosen.metrics[0] || "";
   const target = useMemo(() => comparison.dimension(targetKey), [comparison, targetKey]);
   const found = useMemo(() => {

@@ -13,7 +13,7 @@ const NAMED = 10;
 const CHARTS = 3;
 
 /** How metrics went on: a line a run, of the runs that lie within the limits. */
-export function LinesTab({ comparison, state, set, kept, reference, chosen }: PlotProps) {
+export default function LinesTab({ comparison, state, set, kept, reference, chosen }: PlotProps) {
   const [zoom, setZoom] = useState<readonly [number, number] | null>(null);
   const keys = useMemo(() => comparison.keys.filter((key) => key.id.startsWith("metrics.")), [comparison]);
   const metrics = state.metrics.length > 0 ? state.metrics : chosen.metrics.slice(0, CHARTS);

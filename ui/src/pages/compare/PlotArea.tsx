@@ -1,15 +1,11 @@
 // The plot over the table: one tab a kind of plot, its columns chosen beside the tabs.
-import { useCallback, useMemo } from "react";
+import { lazy, Suspense, useCallback, useMemo, type ComponentType } from "react";
 import { IconButton } from "@/parts/Button";
+import { Loading } from "@/parts/States";
 import { Tabs } from "@/parts/Tabs";
 import type { SetState, State } from "@/pages/compare/Compare";
-import { BoxTab } from "@/pages/compare/BoxTab";
-import { ContourTab } from "@/pages/compare/ContourTab";
 import { chosenByDefault, type Comparison } from "@/pages/compare/data";
-import { ImportanceTab } from "@/pages/compare/ImportanceTab";
-import { LinesTab } from "@/pages/compare/LinesTab";
 import { ParallelTab } from "@/pages/compare/ParallelTab";
-import { ScatterTab } from "@/pages/compare/ScatterTab";
 import { toggled, type Tab } from "@/pages/compare/state";
 import type { Brush } from "@/plots/brush";
 import type { Dimension } from "@/plots/dimension";
@@ -31,7 +27,14 @@ export interface PlotProps extends Props {
   onLog: (key: string) => void;
 }
 
-const TABS: readonly { key: Tab; label: string; body: (props: PlotProps) => React.ReactNode; table: boolean }[] = [
+// The first plot comes with the page, the others when they are opened.
+const ScatterTab = lazy(() => import("@/pages/compare/ScatterTab"));
+const ContourTab = lazy(() => import("@/pages/compare/ContourTab"));
+const BoxTab = lazy(() => import("@/pages/compare/BoxTab"));
+const LinesTab = lazy(() => import("@/pages/compare/LinesTab"));
+const ImportanceTab = lazy(() => import("@/pages/compare/ImportanceTab"));
+
+const TABS: readonly { key: Tab; label: string; body: ComponentType<PlotProps>; table: boolean }[] = [
   { key: "parallel", label: "Parallel", body: ParallelTab, table: true },
   { key: "scatter", label: "Scatter", body: ScatterTab, table: true },
   { key: "contour", label: "Contour", body: ContourTab, table: true },
@@ -55,7 +58,7 @@ export function PlotArea(props: Props) {
     <div className="compare-plots">
       {tab.table && <div className="compare-corner"><IconButton icon={state.table ? "chart" : "table"} label={state.table ? "View as a plot" : "View as a table"} onClick={() => set({ table: !state.table })} /></div>}
       <Tabs label="Plots" tabs={TABS} value={tab.key} onChange={(key) => set({ tab: key }, { push: true })}>
-        <Body {...props} chosen={chosen} isLog={isLog} onLog={onLog} />
+        <Suspense fallback={<div style={{ height: HEIGHT }}><Loading /></div>}><Body {...props} chosen={chosen} isLog={isLog} onLog={onLog} /></Suspense>
       </Tabs>
     </div>
   );

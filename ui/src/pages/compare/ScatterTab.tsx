@@ -10,7 +10,7 @@ import { valueText, type NamedRun } from "@/plots/RunTip";
 import { Scatter } from "@/plots/Scatter";
 import { LogButton } from "@/pages/compare/LogButton";
 
-export function ScatterTab({ comparison, state, set, kept, reference, chosen, isLog, onLog }: PlotProps) {
+export default function ScatterTab({ comparison, state, set, kept, reference, chosen, isLog, onLog }: PlotProps) {
   const go = useGo();
   const { keys } = comparison;
   const xKey = state.x || chosen.params[0] || chosen.metrics[1] || "";
