@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -270,6 +271,115 @@ def test_logs_and_requests(
     expect(lines).not_to_contain_text("version 1, replica 1")
     expect(lines).to_contain_text("version 3, replica 1")
     check_accessible(page)
+
+
+def test_canaries_and_shadows(
+    open_page: Opener, client: MlflowClient, endpoint: Callable[..., str], check_accessible: Callable[[Page], None],
+    picture: Callable[[Page, str], None],
+) -> None:
+    name = endpoint("rolled", traffic={"1": 1})
+    page = open_page(f"/serving/{name}")
+    is_ready(page)
+
+    def start(steps: str) -> None:
+        page.get_by_role("button", name="Start a canary").click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("Steps").fill(steps)
+        form.get_by_role("button", name="Start").click()
+
+    start("10")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("10 is no step")
+    page.get_by_role("dialog").get_by_label("Steps").fill("10:3600, 40:3600")
+    page.get_by_role("dialog").get_by_role("button", name="Start").click()
+    steps = page.get_by_role("list", name="Steps")
+    expect(steps.locator("[aria-current]")).to_contain_text("10 %")
+    expect(page.get_by_role("row").filter(has_text="v3")).to_contain_text("10 %")
+    page.get_by_role("button", name="Next step").click()
+    expect(steps.locator("[aria-current]")).to_contain_text("40 %")
+    expect(page.get_by_role("row").filter(has_text="v3")).to_contain_text("40 %")
+    check_accessible(page)
+    picture(page, "endpoint-canary-light")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("Version 3 was rolled back")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="v1")).to_contain_text("100 %")
+    start("10:3600")
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("Version 3 was promoted")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="v3")).to_contain_text("100 %")
+
+    page.get_by_role("button", name="Add a shadow").click()
+    page.get_by_role("menuitem", name="@champion").click()
+    expect(page.get_by_role("row").filter(has_text="v2")).to_contain_text("shadow")
+    assert client.get_endpoint(name).endpoint.shadow == ["@champion"]
+    page.get_by_role("button", name="No copies to @champion").click()
+    expect(page.get_by_text("No version gets copies of requests.")).to_be_visible()
+    page.get_by_role("button", name="Undo").last.click()
+    expect(page.get_by_role("button", name="No copies to @champion")).to_be_visible()
+
+
+def found(site: Site, name: str, sequence: int, psi: float) -> None:
+    """What a serving host found in one window, sent as hosts do; beyond 0.1 an alert is raised."""
+    bad = psi > 0.1
+    now = int(time.time() * 1000) + (sequence - 10) * 60_000
+    body = {
+        "window": {"start_time": now - 60_000, "end_time": now, "first_sequence": sequence, "last_sequence": sequence,
+                   "model": "churn", "version": "3", "requests": 120, "rows": 1200},
+        "findings": [
+            {"statistic": "psi", "column": "amount", "value": psi, "limit": 0.1, "state": "exceeded" if bad else "ok"},
+            {"statistic": "psi", "column": "country", "value": 0.012, "limit": 0.1},
+            {"statistic": "missing", "column": "country", "value": 0.25, "limit": 0.5},
+            {"statistic": "outliers", "value": 0.004, "limit": 0.05},
+        ],
+        "raised": [{"statistic": "psi", "column": "amount", "value": psi, "limit": 0.1,
+                    "reason": f"psi of amount was {psi}, beyond 0.1, in 2 windows"}] if bad else [],
+    }
+    request = urllib.request.Request(
+        f"{site.uri}/api/v1/endpoints/{name}/findings", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    urllib.request.urlopen(request).close()
+
+
+def test_drift_alerts_and_the_monitor(
+    open_page: Opener, site: Site, client: MlflowClient, endpoint: Callable[..., str], theme: Theme,
+    check_accessible: Callable[[Page], None], picture: Callable[[Page, str], None],
+) -> None:
+    name = endpoint(f"watched-{theme}", enabled=False)
+    page = open_page(f"/serving/{name}?tab=monitoring", theme=theme)
+    page.get_by_role("button", name="Watch it").click()
+    expect(page.get_by_text("No window was looked at yet.")).to_be_visible()
+    expect(page.get_by_text("No alert was raised.")).to_be_visible()
+    for sequence, psi in enumerate((0.01, 0.03, 0.02, 0.05, 0.08, 0.31), 1):
+        found(site, name, sequence, psi)
+    cell = page.get_by_role("row").filter(has_text="amount").get_by_role("button")
+    expect(cell.first).to_contain_text("0.31", timeout=30_000)
+    expect(cell.first).to_contain_text("beyond its limit")
+    expect(page.get_by_role("row").filter(has_text="Open")).to_contain_text("psi of amount was 0.31", timeout=30_000)
+    expect(page.get_by_role("group", name="psi of amount")).to_be_visible()
+    check_accessible(page)
+    picture(page, f"endpoint-monitoring-{theme}")
+    page.get_by_role("row").filter(has_text="all together").get_by_role("button").click()
+    expect(page).to_have_url(re.compile("chart=outliers"))
+    expect(page.get_by_role("group", name="outliers")).to_be_visible()
+
+    page.get_by_role("button", name="Change").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Thresholds").fill("psi")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("psi is no threshold")
+    form.get_by_label("Thresholds").fill("psi:amount=0.4")
+    form.get_by_label("Rows of a window", exact=True).fill("500")
+    form.get_by_label("Tag of the model").fill("retrain")
+    form.get_by_label("Value of the tag").fill("drift")
+    check_accessible(page)
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("psi:amount=0.4")).to_be_visible()
+    settings = client.get_monitor(name).settings
+    assert (settings.window_rows, settings.every_seconds) == (500, 60.0)
+    assert [(one.statistic, one.column, one.limit) for one in settings.thresholds] == [("psi", "amount", 0.4)]
+    assert [(one.kind, one.key) for one in settings.actions] == [("webhook", ""), ("tag", "retrain")]
+    page.get_by_role("button", name="Stop watching").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop watching").click()
+    expect(page.get_by_role("button", name="Watch it")).to_be_visible()
 
 
 def test_an_endpoint_that_is_not_there(open_page: Opener) -> None:

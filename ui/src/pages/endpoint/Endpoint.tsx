@@ -6,11 +6,14 @@ import { Link, path, useGo } from "@/frame/router";
 import { ServingState } from "@/pages/models/columns";
 import { DeleteEndpointDialog, NoHost, restart, turn, useEndpoint, useLiveEndpoints } from "@/pages/serving/actions";
 import { replicasOf } from "@/pages/serving/figures";
+import { Canary } from "@/pages/endpoint/Canary";
 import { Figures } from "@/pages/endpoint/Figures";
 import { History } from "@/pages/endpoint/History";
 import { Logs } from "@/pages/endpoint/Logs";
+import { Monitoring } from "@/pages/endpoint/Monitoring";
 import { Requests } from "@/pages/endpoint/Requests";
 import { SettingsDialog } from "@/pages/endpoint/Settings";
+import { Shadow } from "@/pages/endpoint/Shadow";
 import { Traffic } from "@/pages/endpoint/Traffic";
 import { TryIt } from "@/pages/endpoint/TryIt";
 import { Versions } from "@/pages/endpoint/Versions";
@@ -23,13 +26,14 @@ import "@/pages/endpoint/endpoint.css";
 
 const WAY = [["/serving", "Serving"]] as const;
 const TABS = [
-  { key: "overview", label: "Overview" }, { key: "requests", label: "Requests" }, { key: "logs", label: "Logs" }, { key: "history", label: "History" },
+  { key: "overview", label: "Overview" }, { key: "requests", label: "Requests" }, { key: "monitoring", label: "Monitoring" }, { key: "logs", label: "Logs" },
+  { key: "history", label: "History" },
 ] as const;
 // `version` is the one that the form asks, "" for the traffic rule; `log` the one whose lines are shown. `last` is the
-// time that charts show.
+// time that charts show. `drift` is the version whose findings are shown, `chart` the statistic and column of their chart.
 const STATE = {
-  tab: choice(["overview", "requests", "logs", "history"]), version: text(), last: choice(["1h", "6h", "1d", "7d"]),
-  show: choice(["all", "bad", "known"]), log: text(), follow: flag(true),
+  tab: choice(["overview", "requests", "monitoring", "logs", "history"]), version: text(), last: choice(["1h", "6h", "1d", "7d"]),
+  show: choice(["all", "bad", "known"]), log: text(), follow: flag(true), drift: text(), chart: text(),
 };
 
 /** One endpoint: what it serves, how it does, and a form to try it. */
@@ -64,6 +68,8 @@ function Served({ answer, error, onRetry }: { answer: EndpointAnswer; error: unk
             <div className="stack endpoint-column">
               <Versions answer={answer} />
               <Traffic answer={answer} />
+              <Canary answer={answer} />
+              <Shadow answer={answer} />
             </div>
             <div className="stack endpoint-column">
               <Figures name={endpoint.name} last={state.last} onLast={(last) => set({ last })} />
@@ -72,6 +78,9 @@ function Served({ answer, error, onRetry }: { answer: EndpointAnswer; error: unk
           </div>
         )}
         {state.tab === "requests" && <Requests name={endpoint.name} shown={state.show} onShown={(show) => set({ show }, { push: true })} />}
+        {state.tab === "monitoring" && (
+          <Monitoring name={endpoint.name} version={state.drift} onVersion={(drift) => set({ drift, chart: "" })} chart={state.chart} onChart={(chart) => set({ chart })} />
+        )}
         {state.tab === "logs" && <Logs answer={answer} version={state.log} onVersion={(log) => set({ log })} follow={state.follow} onFollow={(follow) => set({ follow })} />}
         {state.tab === "history" && <History name={endpoint.name} />}
       </Tabs>
