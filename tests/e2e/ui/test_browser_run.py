@@ -372,7 +372,7 @@ def test_large_and_odd_files(open_page: Opener, site: Site, run_id: str, tmp_pat
     page.get_by_role("button", name="Show it").click()
     expect(page.get_by_role("tree", name="Content")).to_contain_text("[50,000 entries]")
     for name, expected in {
-        "odd.json": 'loss: "NaN"', "broken.json": "It is not well formed", "empty.txt": "The file is empty.",
+        "odd.json": 'loss: "NaN"', "broken.json": "It cannot be shown as a tree", "empty.txt": "The file is empty.",
         "area.geojson": "1 area; 8° to 9° east, 47° to 48° north", "eval.json": "question",
     }.items():
         page.get_by_role("treeitem", name=name).click()

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { above, compact, find, linesOf, openAtFirst, parseJson } from "@/artifacts/json";
+import { above, compact, find, linesOf, openAtFirst, parseJson, preview } from "@/artifacts/json";
 
 const VALUE = { a: [1, { "b/c": "Text" }], ok: true };
 
@@ -32,4 +32,10 @@ test("short values stand on one line", () => {
   expect(text).toContain('  "columns": ["age","balance"],\n');
   expect(text).toContain("\n    [8,1008.5]\n");
   expect(JSON.parse(text)).toEqual(rows);
+});
+
+test("what is short is told beside its count", () => {
+  expect(preview({ id: 3, name: "x".repeat(40), of: [1], on: null })).toBe(`id: 3, name: "${"x".repeat(30)}…", of: […], on: null`);
+  expect(preview([1, "a"])).toBe('1, "a"');
+  expect([preview([]), preview([1, 2, 3, 4, 5, 6]), preview(3)]).toEqual(["", "", ""]);
 });

@@ -77,6 +77,21 @@ export function openAtFirst(value: Json): ReadonlySet<string> {
   return open;
 }
 
+const PREVIEWED = 5;
+const WORD = 30;
+
+/** What is in a short list or object, on one line; "" for what is empty or long. */
+export function preview(value: Json): string {
+  const inner = entries(value) ?? [];
+  if (inner.length === 0 || inner.length > PREVIEWED) return "";
+  const isList = Array.isArray(value);
+  const said = inner.map(([key, of]) => {
+    const word = entries(of) ? (Array.isArray(of) ? "[…]" : "{…}") : JSON.stringify(typeof of === "string" && of.length > WORD ? `${of.slice(0, WORD)}…` : of);
+    return isList ? word : `${key}: ${word}`;
+  });
+  return said.join(", ");
+}
+
 const WIDTH = 100;
 
 /** A value as indented JSON in which what is short stands on one line. */

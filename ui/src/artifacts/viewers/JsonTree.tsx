@@ -1,6 +1,6 @@
 import { useDeferredValue, useId, useMemo, useState, type KeyboardEvent } from "react";
 import { counted } from "@/base/format";
-import { above, find, linesOf, openAtFirst, type Json, type TreeLine } from "@/artifacts/json";
+import { above, find, linesOf, openAtFirst, preview, type Json, type TreeLine } from "@/artifacts/json";
 import { Lines } from "@/artifacts/viewers/Lines";
 import { Button } from "@/parts/Button";
 import { Icon } from "@/parts/Icon";
@@ -98,9 +98,10 @@ export function JsonTree({ label, value }: { label: string; value: Json }) {
   );
 }
 
-function Value({ line: { value, size } }: { line: TreeLine }) {
-  if (Array.isArray(value)) return <span className="json-count">[{size === 0 ? "" : counted(size ?? 0, "entry", "entries")}]</span>;
-  if (typeof value === "object" && value !== null) return <span className="json-count">{"{"}{size === 0 ? "" : counted(size ?? 0, "key")}{"}"}</span>;
+function Value({ line: { value, size, open } }: { line: TreeLine }) {
+  const inside = size === null || open ? "" : preview(value);
+  if (Array.isArray(value)) return <span className="json-count">[{inside || (size === 0 ? "" : counted(size ?? 0, "entry", "entries"))}]</span>;
+  if (typeof value === "object" && value !== null) return <span className="json-count">{"{"}{inside || (size === 0 ? "" : counted(size ?? 0, "key"))}{"}"}</span>;
   if (typeof value === "string") return <span className="json-string" data-tip={value.length > LONGEST ? `${value.length} characters` : undefined}>{JSON.stringify(value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value)}</span>;
   return <span className={typeof value === "number" ? "json-number" : "json-other"}>{String(value)}</span>;
 }

@@ -24,7 +24,7 @@ export default function TreeFile({ place, path, facts }: FileProps) {
     <Loaded query={query} what="The file">
       {(read) => ("value" in read ? <JsonTree label="Content" value={read.value} /> : (
         <>
-          <p className="artifacts-bar problem" role="alert">It is not well formed: {read.problem.split("\n")[0]}</p>
+          <p className="artifacts-bar problem" role="alert">It cannot be shown as a tree: {read.problem.split("\n")[0]}</p>
           <Text place={place} path={path} size={facts.size} />
         </>
       ))}
