@@ -49,7 +49,7 @@ function Progress({ endpoint, canary }: { endpoint: ServingEndpoint; canary: Run
         ["Rolled back", `when it fails ${percentText(100 * (numberOf(canary.max_error_rate) ?? 0))} more often than the others${canary.max_seconds ? `, or 95 % of its answers take longer than ${number(canary.max_seconds)} s` : ""}, after ${number(canary.min_requests)} answers`],
       ]} />
       <div className="line">
-        <Button icon="play" onClick={step}>Next step</Button>
+        <Button icon="play" disabled={canary.step >= canary.steps.length - 1} onClick={step}>Next step</Button>
         <Button icon="check" tone="main" onClick={() => end("PROMOTED", `Version ${canary.version} gets all the traffic`)}>Promote</Button>
         <Button icon="restore" tone="bad" onClick={() => end("ROLLED_BACK", `Version ${canary.version} is rolled back`)}>Roll back</Button>
       </div>
