@@ -26,14 +26,14 @@ export function placesOf(x: ArrayLike<number>, y: ArrayLike<number>, z: ArrayLik
 export interface Surface {
   /** The corners of the hull. */
   hull: readonly (readonly [number, number])[];
-  /** The value at the middle of each cell, row by row; NaN outside the hull. */
+  /** The value at the middle of each cell, row by row; NaN outside the hull, but for the cells along its edge. */
   grid: Float64Array;
   columns: number;
   rows: number;
 }
 
-// Cells just beyond an edge get the value of its triangle, so that the hull's own line cuts the surface.
-const BEYOND = 0.06;
+// Cells this far beyond an edge get the mean of those beside them, so that the hull's own line cuts the surface.
+const BEYOND = 2;
 
 /** The surface on cells of `step` pixels; null where the places span no area. */
 export function surfaceOf(places: readonly Place[], width: number, height: number, step: number): Surface | null {
@@ -41,12 +41,12 @@ export function surfaceOf(places: readonly Place[], width: number, height: numbe
   if (columns < 2 || rows < 2 || !spansArea(places)) return null;
   const { triangles, hull, points } = Delaunay.from(places, (place) => place.x, (place) => place.y);
   const grid = new Float64Array(columns * rows).fill(NaN);
-  const within = new Uint8Array(columns * rows);
   for (let at = 0; at < triangles.length; at += 3) {
     const corners = [triangles[at] ?? 0, triangles[at + 1] ?? 0, triangles[at + 2] ?? 0].map((corner) => places[corner]);
     const [a, b, c] = corners;
-    if (a && b && c) fill(grid, within, columns, rows, step, a, b, c);
+    if (a && b && c) fill(grid, columns, rows, step, a, b, c);
   }
+  for (let turn = 0; turn < BEYOND; turn += 1) widen(grid, columns, rows);
   return { hull: Array.from(hull, (corner) => [points[2 * corner] ?? 0, points[2 * corner + 1] ?? 0] as const), grid, columns, rows };
 }
 
@@ -60,7 +60,7 @@ function spansArea(places: readonly Place[]): boolean {
   return length > 0 && places.some((place) => Math.abs((last.x - first.x) * (place.y - first.y) - (last.y - first.y) * (place.x - first.x)) / length > 0.5);
 }
 
-function fill(grid: Float64Array, within: Uint8Array, columns: number, rows: number, step: number, a: Place, b: Place, c: Place): void {
+function fill(grid: Float64Array, columns: number, rows: number, step: number, a: Place, b: Place, c: Place): void {
   const double = (b.y - c.y) * (a.x - c.x) + (c.x - b.x) * (a.y - c.y);
   if (Math.abs(double) < 1e-9) return;
   const span = (low: number, high: number, most: number) => [Math.max(0, Math.floor(low / step) - 2), Math.min(most - 1, Math.ceil(high / step) + 2)] as const;
@@ -72,12 +72,27 @@ function fill(grid: Float64Array, within: Uint8Array, columns: number, rows: num
       const one = ((b.y - c.y) * (x - c.x) + (c.x - b.x) * (y - c.y)) / double;
       const two = ((c.y - a.y) * (x - c.x) + (a.x - c.x) * (y - c.y)) / double;
       const three = 1 - one - two;
-      const least = Math.min(one, two, three);
-      const cell = row * columns + column;
-      if (least < -BEYOND || (least < 0 && within[cell])) continue;
-      grid[cell] = one * a.z + two * b.z + three * c.z;
-      if (least >= 0) within[cell] = 1;
+      if (Math.min(one, two, three) >= 0) grid[row * columns + column] = one * a.z + two * b.z + three * c.z;
     }
+  }
+}
+
+/** Gives the empty cells beside filled ones their mean. */
+function widen(grid: Float64Array, columns: number, rows: number): void {
+  const before = grid.slice();
+  for (let cell = 0; cell < before.length; cell += 1) {
+    if (!Number.isNaN(before[cell] ?? 0)) continue;
+    const [row, column] = [Math.floor(cell / columns), cell % columns];
+    let [sum, count] = [0, 0];
+    for (let down = Math.max(0, row - 1); down <= Math.min(rows - 1, row + 1); down += 1) {
+      for (let right = Math.max(0, column - 1); right <= Math.min(columns - 1, column + 1); right += 1) {
+        const value = before[down * columns + right] ?? NaN;
+        if (Number.isNaN(value)) continue;
+        sum += value;
+        count += 1;
+      }
+    }
+    if (count > 0) grid[cell] = sum / count;
   }
 }
 

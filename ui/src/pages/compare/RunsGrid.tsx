@@ -82,7 +82,7 @@ function Turned({ comparison, kept, columns, reference, sort, onReference, onRem
     { key: "key", title: "Parameter or metric", width: 220, frozen: true, cell: (row) => <span className="cut" data-tip={titleOf(row.id)}>{titleOf(row.id)}</span> },
     { key: "kind", title: "Kind", width: 72, frozen: true, className: "edge", cell: (row) => <span className="soft">{row.id.startsWith("params.") ? "param" : "metric"}</span> },
     ...runs.map((run): Column<KeyRow> => ({
-      key: run.id, title: comparison.runs[run.at]?.name ?? run.id, width: 130, head: <RunName comparison={comparison} at={run.at} reference={run.at === reference} />,
+      key: run.id, title: comparison.runs[run.at]?.name ?? run.id, width: 130, head: <RunName comparison={comparison} at={run.at} reference={run.at === reference} brief />,
       menu: () => [
         { label: "Open the run", icon: "external", run: () => onOpen(run.id, { ctrlKey: false, metaKey: false }) },
         { label: "Compare the others with it", icon: "pin", run: () => onReference(run.id) },
@@ -94,10 +94,10 @@ function Turned({ comparison, kept, columns, reference, sort, onReference, onRem
   return <Table label="Differences" main columns={made} count={rows.length} rowAt={(index) => rows[index]} keyOf={(row) => row.id} empty={<Empty title="These runs do not differ." />} />;
 }
 
-function RunName({ comparison, at, reference }: { comparison: Comparison; at: number; reference: boolean }) {
+function RunName({ comparison, at, reference, brief }: { comparison: Comparison; at: number; reference: boolean; brief?: boolean }) {
   const run = comparison.runs[at];
   if (!run) return null;
-  return <><Link to={path`/run/${run.id}`} tabIndex={-1} className="cut" data-tip={run.name.length > 24 ? run.name : undefined}>{run.name}</Link>{reference && <span className="compare-mark" data-tip="The others are compared with this run"><Icon name="pin" />reference</span>}</>;
+  return <><Link to={path`/run/${run.id}`} tabIndex={-1} className="cut" data-tip={run.name.length > 24 ? run.name : undefined}>{run.name}</Link>{reference && <span className="compare-mark" data-tip="The others are compared with this run"><Icon name="pin" /><span className={brief ? "unseen" : undefined}>reference</span></span>}</>;
 }
 
 function ExperimentName({ id }: { id: string }) {
