@@ -38,8 +38,6 @@ export interface TableHandle {
   focus: () => void;
   /** Shows a row (0 is the first) and makes it the active one. */
   show: (row: number) => void;
-  /** Takes the scroll back to the first row. */
-  toTop: () => void;
 }
 
 interface Props<Row> {
@@ -131,8 +129,7 @@ export function Table<Row>(props: Props<Row>) {
   useImperativeHandle(ref, () => ({
     focus: () => scroller.current?.focus(),
     show: (row) => go(row, active[1]),
-    toTop: () => scrollTo(0, null),
-  }), [go, active, scroller, scrollTo]);
+  }), [go, active, scroller]);
 
   const select = (from: number, to: number, on: boolean) => {
     if (!onSelect) return;

@@ -26,10 +26,6 @@ export const EXPERIMENT_WORDS: Vocabulary = {
 
 export const MODEL_WORDS: Vocabulary = { attributes: { name: "text" }, prefixes: { tags: "tag" } };
 
-export const VERSION_WORDS: Vocabulary = {
-  attributes: { name: "text", version_number: "number", run_id: "text", source_path: "text" }, prefixes: { tags: "tag" },
-};
-
 const STATUSES = ["FINISHED", "RUNNING", "FAILED", "KILLED", "SCHEDULED"];
 const FUNCTIONS = ["min", "max", "first", "last", "best_step"];
 const FOR_NUMBERS = ["<", ">", "<=", ">=", "=", "!=", "BETWEEN", "IN", "IS NULL", "IS NOT NULL"];
