@@ -45,6 +45,8 @@ interface Props {
 
 const NAMES = 8;
 const DAY_SECONDS = 86_400;
+// What a time with seconds needs, in pixels.
+const TIME_WIDTH = 72;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 // How much of its colour a line keeps beside one that stands out.
 const APART = 0.45;
@@ -85,7 +87,7 @@ export function LineChart({ label, lines, height = 180, log = false, smoothing =
         y: { distr: log ? 3 : 1 },
       },
       axes: [
-        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, values: (_: uPlot, ticks: number[]) => (axis === "time" ? timeTicks(ticks) : ticks.map((tick) => number(tick, 4))), ...(axis === "version" ? { incrs: WHOLE } : {}) },
+        { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 24, values: (_: uPlot, ticks: number[]) => (axis === "time" ? timeTicks(ticks) : ticks.map((tick) => number(tick, 4))), ...(axis === "version" ? { incrs: WHOLE } : {}), ...(axis === "time" ? { space: TIME_WIDTH } : {}) },
         { stroke: css("--fg-2"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui", size: 52, values: (_: uPlot, ticks: (number | null)[]) => ticks.map((tick) => (tick === null ? "" : number(tick, 4))) },
       ],
       series: [{}, ...series.map(({ line, kind }) => {
