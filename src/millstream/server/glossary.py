@@ -9,6 +9,7 @@ from millstream.server.glossary_endpoints import ENDPOINTS
 from millstream.server.glossary_monitoring import MONITORING
 
 FIELDS: dict[str, str] = {
+    "_below": "The rest of the address of a page of the web UI.",
     "artifact_directory_path": "The folder to list, relative to the root of the model's files; the root unless given.",
     "artifact_file_path": "The file, relative to the root of the model's files.",
     "artifact_location": "The root below which the runs of the experiment keep their files, a URI.",
