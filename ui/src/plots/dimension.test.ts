@@ -25,6 +25,11 @@ describe("a column becomes", () => {
     expect([...made.values]).toEqual([1, 0, NaN, 1]);
   });
   test("empty, when no run has it", () => expect(dimensionOf("metrics.a", "a", [null, undefined]).domain).toBeNull());
+  test("nothing logarithmic, when only one of many values is tiny", () => {
+    const even = Array.from({ length: 1000 }, (_, at) => (at + 0.001) / 1000);
+    expect(dimensionOf("metrics.a", "a", even).wide).toBe(false);
+    expect(dimensionOf("metrics.a", "a", even.map((share) => 10 ** (-4 * share))).wide).toBe(true);
+  });
   test("nothing logarithmic, when a value is zero or below", () => expect(dimensionOf("metrics.a", "a", [0, 1000]).wide).toBe(false));
 });
 

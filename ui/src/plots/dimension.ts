@@ -13,7 +13,7 @@ export interface Dimension {
   categories: readonly string[];
   /** The lowest and the highest finite value; null where there is none. */
   domain: readonly [number, number] | null;
-  /** Whether a logarithmic axis suits: all values above zero, the highest at least a hundred times the lowest. */
+  /** Whether a logarithmic axis suits: all values above zero, the high ones at least a hundred times the low ones. */
   wide: boolean;
   /** How many runs have no place: they lack it, or have what is no finite number. */
   without: number;
@@ -21,6 +21,7 @@ export interface Dimension {
 
 const MOSTLY = 0.8;
 const WIDE = 100;
+const TAIL = 0.05;
 
 /** The number a cell has; a parameter is a text that may be one. */
 export function numberIn(cell: Cell): number | null {
@@ -49,7 +50,14 @@ function ofNumbers(key: string, title: string, numbers: readonly (number | null)
     }
   }
   const domain = low <= high ? [low, high] as const : null;
-  return { key, title, kind: "number", values, categories: [], domain, wide: low > 0 && high >= WIDE * low && domain !== null, without };
+  return { key, title, kind: "number", values, categories: [], domain, wide: low > 0 && domain !== null && isWide(values), without };
+}
+
+/** Whether the middle nine tenths of the values, all above zero, span so much; one tiny value among many does not. */
+function isWide(values: Float64Array): boolean {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort();
+  const last = sorted.length - 1;
+  return (sorted[Math.ceil(last * (1 - TAIL))] ?? 0) >= WIDE * (sorted[Math.floor(last * TAIL)] ?? 0);
 }
 
 function ofCategories(key: string, title: string, cells: readonly Cell[]): Dimension {

@@ -59,7 +59,7 @@ function Upright({ comparison, kept, columns, reference, sort, onSort, selected,
       ...columns.map((column) => {
         const dimension = comparison.dimension(column);
         const digits = digitsFor(comparison.cells(column).filter((_, at) => at < 200) as Figure[]);
-        return head(column, titleOf(column), Math.max(88, Math.min(180, 44 + titleOf(column).length * 7)), (row) => <CellValue comparison={comparison} column={column} at={row.at} reference={reference} digits={digits} />, { number: dimension.kind === "number" });
+        return head(column, titleOf(column), Math.max(100, Math.min(180, 44 + titleOf(column).length * 7)), (row) => <CellValue comparison={comparison} column={column} at={row.at} reference={reference} digits={digits} />, { number: dimension.kind === "number" });
       }),
       head("attributes.status", "Status", 100, (row) => <RunStatus status={String(comparison.cells("attributes.status")[row.at] ?? "")} quiet />),
       head("attributes.start_time", "Started", 100, (row) => <Time at={numberIn(comparison.cells("attributes.start_time")[row.at])} />, { number: true }),
