@@ -3,7 +3,7 @@ import { useState, type ReactNode } from "react";
 import { bytes, counted } from "@/base/format";
 import { useKeys } from "@/base/keys";
 import { foldersAbove, folderQuery, located, mounted, nameOf, zipAddress, type Place } from "@/artifacts/place";
-import { Viewer, type Beside } from "@/artifacts/Viewer";
+import { Viewer, type Beside, type ModelWays } from "@/artifacts/Viewer";
 import { ErrorCard, Loading } from "@/parts/States";
 import { Icon } from "@/parts/Icon";
 import { Tree, type TreeNode } from "@/parts/Tree";
@@ -23,8 +23,7 @@ interface Props extends Choice {
   beside?: Beside;
   /** `push`: a step that the browser's Back undoes. */
   onChange: (change: Partial<Choice>, push: boolean) => void;
-  /** How a model in a folder is loaded, `folder` in its place; what else can be done with it. */
-  model: { uri: (place: Place, folder: string) => string; actions?: (place: Place, folder: string) => ReactNode };
+  model: ModelWays;
   /** Shown when there are no files at all. */
   empty: ReactNode;
 }
@@ -131,7 +130,7 @@ interface FolderProps {
   path: string;
   /** The folder as it is called in the tree. */
   tree: string;
-  model: Props["model"];
+  model: ModelWays;
   onOpen: (path: string) => void;
 }
 

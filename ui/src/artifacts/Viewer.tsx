@@ -23,8 +23,11 @@ export interface FileProps {
   beside?: Beside;
 }
 
+/** What concerns a model in a folder of a place. */
 export interface ModelWays {
+  /** How it is loaded. */
   uri: (place: Place, folder: string) => string;
+  /** What else can be done with it. */
   actions?: (place: Place, folder: string) => ReactNode;
 }
 

@@ -120,13 +120,13 @@ const SHORT = 8;
 function Git({ run }: { run: Run }) {
   const commit = tagOf(run, COMMIT) ?? "";
   const url = tagOf(run, "mlflow.source.git.repoURL");
-  const branch = tagOf(run, "mlflow.source.git.branch");
+  const dirty = tagOf(run, "mlflow.source.git.dirty") === "true";
+  const words = [tagOf(run, "mlflow.source.git.branch"), dirty && "changed"].filter(Boolean);
   return (
-    <span className="run-id run-git">
+    <span className="run-id">
       <code data-tip={url ? `${url} ${commit}` : commit}>{commit.slice(0, SHORT)}</code>
+      {words.length > 0 && <span className="soft cut" data-tip={dirty ? "Files had changes that were not committed" : undefined}>{words.join(", ")}</span>}
       <CopyButton text={commit} label="Copy the commit" />
-      {branch && <span className="soft cut">{branch}</span>}
-      {tagOf(run, "mlflow.source.git.dirty") === "true" && <Chip tone="warn" title="Files had changes that were not committed">changed</Chip>}
     </span>
   );
 }

@@ -59,7 +59,7 @@ export function NoteDialog({ run, onClose }: { run: Run; onClose: () => void }) 
       title="Note" action="Save" width={720} disabled={text === before} onClose={onClose}
       onSubmit={() => save(text).then(() => toast("Saved the note", { undo: () => save(before) }))}
     >
-      <Switch label="Write or preview" options={[["write", "Write"], ["preview", "Preview"]]} value={shown} onChange={setShown} />
+      <div><Switch label="Write or preview" options={[["write", "Write"], ["preview", "Preview"]]} value={shown} onChange={setShown} /></div>
       {shown === "write"
         ? <TextField label="Markdown" value={text} onChange={setText} lines={14} focus mono />
         : <div className="note-preview scroll" tabIndex={0} role="region" aria-label="Preview">{text ? <Markdown text={text} /> : <p className="soft">There is nothing to show.</p>}</div>}
