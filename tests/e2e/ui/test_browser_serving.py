@@ -372,6 +372,7 @@ def test_drift_alerts_and_the_monitor(
     form.get_by_label("Value of the tag").fill("drift")
     check_accessible(page)
     form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
     expect(page.get_by_text("psi:amount=0.4")).to_be_visible()
     settings = client.get_monitor(name).settings
     assert (settings.window_rows, settings.every_seconds) == (500, 60.0)
