@@ -35,8 +35,10 @@ export function refreshEndpoints(): Promise<void> {
 export function useLiveEndpoints(): void {
   useEvents({}, ({ changes = [], reset }) => {
     const kinds = new Set(changes.map((change) => change.kind));
-    if (reset || kinds.has("endpoints")) void refreshEndpoints();
-    if (reset || kinds.has("monitoring")) void refresh(SearchRequests, GetServiceFigures, GetMonitor, ListFindings, ListAlerts);
+    // Changes of one endpoint have its kind, be they settings or findings; hosts and figures that of their group.
+    const one = reset || kinds.has("endpoint");
+    if (one || kinds.has("endpoints")) void refreshEndpoints();
+    if (one || kinds.has("monitoring")) void refresh(SearchRequests, GetServiceFigures, GetMonitor, ListFindings, ListAlerts);
   });
 }
 
