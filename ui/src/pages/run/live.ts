@@ -3,11 +3,12 @@ import { useEffect, useRef } from "react";
 import { useEvents } from "@/api/events";
 import { queryClient, refresh } from "@/api/queries";
 import { GetRun, QueryRuns } from "@/api/schema";
+import { ARTIFACTS_KEY, placeOfRun } from "@/artifacts/place";
 import { CURVES_KEY } from "@/charts/curves";
 
 const AT_MOST_EACH_MS = 1500;
 
-/** Reads a run and its curves again when they change, not more often than the eye follows. */
+/** Reads a run, its curves and the names of its files again when they change, not more often than the eye follows. */
 export function useLiveRun(runId: string, experimentId: string | undefined): void {
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -16,7 +17,10 @@ export function useLiveRun(runId: string, experimentId: string | undefined): voi
     if (timer.current) return;
     timer.current = window.setTimeout(() => {
       timer.current = 0;
-      void Promise.all([refresh(GetRun, QueryRuns), queryClient.invalidateQueries({ queryKey: [CURVES_KEY] })]);
+      void Promise.all([
+        refresh(GetRun, QueryRuns), queryClient.invalidateQueries({ queryKey: [CURVES_KEY] }),
+        queryClient.invalidateQueries({ queryKey: [ARTIFACTS_KEY, placeOfRun(runId).base, "folder"] }),
+      ]);
     }, AT_MOST_EACH_MS);
   });
 }
