@@ -101,8 +101,8 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
         "two experiments have one name: that of id 2 is called 'one (2)'",
         "/.trash/1 is left out: /1 has the same experiment id",
         f"/1/{'b' * 32} is left out: it has no meta.yaml",
-        f"/1/{'c' * 32} is left out: its meta.yaml cannot be read (it is not YAML: while parsing a flow node did not find "
-        'expected node content in "<byte string>", line 2, column 1)',
+        f"/1/{'c' * 32} is left out: its meta.yaml cannot be read (it is not YAML: while parsing a flow node "
+        'did not find expected node content in "<byte string>", line 2, column 1)',
         f"/1/{'d' * 32} is left out: its meta.yaml is empty",
         f"/1/{'f' * 32} is left out: its meta.yaml names another run, {'e' * 32}",
         f"/1/{RUN}/metrics/m, line 2 is left out: 'what is this' is no point of a metric",
