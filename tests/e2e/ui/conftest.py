@@ -58,9 +58,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(server, json.loads(seeded.stdout.splitlines()[-1]))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, one for the session."""
+    """Debian's Chromium, one a module: as long as Playwright lives, its event loop runs in this thread, and tests of
+    other modules have loops of their own."""
     program = shutil.which("chromium")
     assert program is not None, "Chromium is not installed; run: make prerequisites"
     with sync_playwright() as playwright:
