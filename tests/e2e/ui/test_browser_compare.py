@@ -292,7 +292,6 @@ def test_two_hundred_runs_come_in_one_request_and_a_short_address(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.post_data or "") if "runs/query" in request.url else None)
     page.goto(f"{site.uri}/#/compare-runs?runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}")
-    page.reload()
     expect(page.get_by_text("200 runs").first).to_be_visible()
     expect(page).to_have_url(re.compile(r"/compare\?v="))
     cells = [text for text in asked if "params.lr" in text]

@@ -49,6 +49,7 @@ export interface RunRows {
 export const ROWS = 200;
 const COLUMNS = 24;
 const SETTLED_MS = 60;
+const FRESH_MS = 2000;
 export const RUNS_KEY = "runs table";
 
 /** How the first block of a table is asked for; shared with what preloads it. */
@@ -57,7 +58,8 @@ export function headQuery(request: RunsRequest, columns: readonly string[], turn
   return {
     queryKey: [RUNS_KEY, request, turn, "head", chunk],
     queryFn: ({ signal }: { signal: AbortSignal }) => call(QueryRuns, { ...request, columns: chunk, offset: 0, limit: ROWS }, signal),
-    staleTime: 60_000,
+    // Whoever comes back sees the runs of now; on a page that stays, it is the reader who lets new ones in.
+    staleTime: FRESH_MS, refetchOnWindowFocus: false, refetchOnReconnect: false,
   };
 }
 
