@@ -182,7 +182,9 @@ def test_a_running_run_moves_by_itself(open_page: Opener, site: Site, run_id: st
     client = MlflowClient(site.uri)
     going = client.create_run(client.get_run(run_id).info.experiment_id, run_name="going")
     client.log_metric(going.info.run_id, "loss", 1.5, step=0)
-    page = open_page(f"/run/{going.info.run_id}")
+    page = open_page("/settings")
+    with page.expect_response(re.compile("/v1/events")):  # what comes from then on is told
+        page.goto(f"{site.uri}/run/{going.info.run_id}")
     row = page.get_by_role("grid", name="Metrics").get_by_role("row").filter(has_text="loss")
     expect(row).to_contain_text("1.5")
     client.log_metric(going.info.run_id, "loss", 0.25, step=1)
