@@ -278,7 +278,9 @@ def test_everything_is_reached_by_keyboard(open_page: Opener, site: Site) -> Non
     page.keyboard.press("v")
     expect(page.get_by_role("tab", name="System")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("r")
-    expect(page.get_by_role("dialog", name="Compare with another run").get_by_label("Name of the run")).to_be_focused()
+    others = page.get_by_role("dialog", name="Compare with another run")
+    expect(others.get_by_label("Name of the run")).to_be_focused()
+    expect(others.get_by_text("fit-2").first).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="with fit-2")).to_be_visible()
 
