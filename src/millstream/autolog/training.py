@@ -118,11 +118,6 @@ class Training(Call):
         """What takes the entries of the run."""
         return self._session.recorder
 
-    @property
-    def makes_run(self) -> bool:
-        """Whether the run was made for this training."""
-        return self._session.is_ours
-
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters, any number, values cut to their limit. One that the run has with another value keeps it."""
         with self.safely("parameters"):

@@ -14,27 +14,17 @@ from typing import Any
 
 import msgspec
 
-from millstream.errors import FunctionFailed, InvalidValue
-from millstream.models.examples import json_values
+from millstream.inference import answers
 
 _encode = msgspec.json.Encoder().encode
 
 
 def values(predicted: Any) -> Any:
     """``predicted`` in what JSON has. Raises FunctionFailed for a model that gave something else."""
-    pandas, numpy = sys.modules.get("pandas"), sys.modules.get("numpy")
-    if numpy is not None and isinstance(predicted, numpy.ndarray) and predicted.dtype.kind in "biuf":
-        return predicted.tolist()  # numbers that are missing or infinite become null when they are printed
+    pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(predicted, pandas.Series):
         predicted = predicted.to_frame()
-    if pandas is not None and isinstance(predicted, pandas.DataFrame):
-        predicted = predicted.to_dict(orient="records")
-    try:
-        return json_values(predicted)
-    except InvalidValue:
-        raise FunctionFailed(f"the model's prediction, a {type(predicted).__name__}, has no form in JSON",
-                             hint="its predict() may return a DataFrame, an array, a list, a dict, texts and numbers"
-                             ) from None
+    return answers.values(predicted)
 
 
 def printed(answer: Any) -> bytes:
