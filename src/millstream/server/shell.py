@@ -2,7 +2,8 @@
 
 The build writes names with a hash of the content, so what is under ``/assets`` never changes, and each file's
 compressed forms beside it. The shell changes with every build and is asked for each time; the page that is opened is
-known from its address, so the shell says which further modules and answers it is going to need.
+known from its address, so the shell says which further modules and answers it is going to need. It also says the number
+of the last change: the page's stream of changes goes on from there, and misses nothing that happens while it loads.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from millstream.errors import EndpointNotFound
+from millstream.errors import EndpointNotFound, MillstreamError
+from millstream.operations import ListChanges
+from millstream.server.logs import LOGGER
 from millstream.server.markup import page, tag
 from millstream.server.messages import HTML, Reply, Request
 from millstream.web.headers import HeaderList
@@ -102,10 +105,10 @@ class Bundle:
         hooks = _decoded(folder / "routes.json", list[_Hook], None) or _usual_hooks()
         return cls(folder, shell, stamp, manifest, [(re.compile(hook.path), hook) for hook in hooks])
 
-    def page(self, path: str, prefix: str) -> str:
-        """The shell for the page at ``path``, on a server below ``prefix``."""
+    def page(self, path: str, prefix: str, seq: int | None = None) -> str:
+        """The shell for the page at ``path``, on a server below ``prefix`` whose last change was number ``seq``."""
         made = _BASE.sub(f'<base href="{escape(prefix)}/" />', self.shell, count=1)
-        links: list[str] = []
+        links: list[str] = [] if seq is None else [f'<meta name="changes" content="{seq}" />']
         for expression, hook in self.hooks:
             found = expression.search(path)
             if found is None:
@@ -194,7 +197,12 @@ async def shell(request: Request) -> Reply:
                 tag("a", "all operations", href=f"{prefix}/docs"), " of the API."),
         )
     path = request.path[len(prefix):] if prefix and request.path.startswith(prefix + "/") else request.path
-    body = bundle.page(path, prefix).encode()
+    try:
+        seq = (await request.app.execution.answer(ListChanges(), request.principal)).seq
+    except MillstreamError as error:  # the page itself will tell, and try again
+        LOGGER.warning("a page begins without the number of the last change", exc_info=error)
+        seq = None
+    body = bundle.page(path, prefix, seq).encode()
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'.encode()
     headers = [*_SHELL_HEADERS, (b"etag", etag)]
     if etag in request.headers.get(b"if-none-match", b""):

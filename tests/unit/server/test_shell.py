@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,19 @@ def test_a_page_says_what_it_is_going_to_need(built: str) -> None:
     assert text.count("assets/main-1.js") == text.count("assets/main-1.css") == 1
     assert 'as="fetch" crossorigin href="/ajax-api/2.0/mlflow/runs/get?run_id=a%22b"' in text
     assert "run-2.js" not in call(built, "GET", "/settings").text
+
+
+def test_a_page_says_up_to_which_change_it_was_made(built: str) -> None:
+    def told(text: str) -> int:
+        (number,) = re.findall('<meta name="changes" content="(\\d+)" />', text)
+        return int(number)
+
+    before = call(built, "GET", "/")
+    made = call(built, "POST", "/api/2.0/mlflow/runs/create", {"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+    changes = call(built, "GET", f"/ajax-api/v1/changes?since={told(before.text)}").json()
+    assert [one["id"] for one in changes["changes"]] == [made]
+    after = call(built, "GET", "/", headers={"If-None-Match": before.headers["etag"]})
+    assert (after.status, told(after.text)) == (200, changes["seq"])
 
 
 def test_files_are_sent_in_the_form_that_is_accepted_and_stay(built: str) -> None:

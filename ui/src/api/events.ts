@@ -1,6 +1,7 @@
 // What changes on the server, as it happens: an event stream, or a question each five seconds where there is none.
 import { useEffect, useRef } from "react";
 import { address, ask, withQuery } from "@/api/client";
+import { Marks } from "@/api/marks";
 import type { Figure } from "@/base/format";
 
 export interface Change {
@@ -26,6 +27,13 @@ interface Watched {
 const POLL_MS = 5000;
 const EVENTS = "/ajax-api/v1/events";
 const CHANGES = "/ajax-api/v1/changes";
+const marks = new Marks(seqOfShell());
+
+/** The number of the last change when the shell of this page was made: all that is shown was read after it. */
+function seqOfShell(): number | null {
+  const told = document.querySelector<HTMLMetaElement>('meta[name="changes"]')?.content;
+  return told === undefined ? null : Number(told);
+}
 
 /** Calls `onChanges` with what changes while the tab is seen; on return, with what changed meanwhile. */
 export function useEvents(watched: Watched | null, onChanges: (changes: Changes) => void): void {
@@ -41,12 +49,13 @@ export function useEvents(watched: Watched | null, onChanges: (changes: Changes)
 }
 
 function watch(fields: Record<string, unknown>, tell: (changes: Changes) => void): () => void {
-  let seq: number | null = null;
+  let seq = marks.before(Date.now());
   let source: EventSource | null = null;
   let timer = 0;
   let over = false;
   const told = (changes: Changes) => {
     seq = changes.seq;
+    marks.put(seq, Date.now());
     if (!over && (changes.changes?.length || changes.cells || changes.reset)) tell(changes);
   };
   const poll = async () => {
