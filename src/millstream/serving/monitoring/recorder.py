@@ -54,6 +54,8 @@ class _Entry(msgspec.Struct, gc=False):
     content_type: str
     request: bytes | None
     answer: bytes | None
+    # Whether it may be recorded: who was not watched when the request came has no body here, and is counted only.
+    watched: bool
 
 
 class _Minute:
@@ -104,13 +106,15 @@ class Recorder:
         try:
             settings = None if self._monitors is None else self._monitors.get(endpoint)
             request = answer = None
-            if self._monitors is None or (settings is not None and _wants(settings, request_id)):
+            watched = self._monitors is None or (settings is not None and _wants(settings, request_id))
+            if watched:
                 most = _LARGEST_BODY if settings is None else settings.body_bytes if settings.keep_bodies else -1
                 request = request_body if request_body is not None and len(request_body) <= most else None
                 answer = answer_body if answer_body is not None and len(answer_body) <= most else None
             size = (len(request) if request else 0) + (len(answer) if answer else 0)
             entry = _Entry(endpoint, endpoint if model is None else model, version, request_id,
-                           time.time_ns() // 1_000_000, status, seconds, content_type or "", request, answer)
+                           time.time_ns() // 1_000_000, status, seconds, content_type or "", request, answer,
+                           watched)
             with self._lock:
                 if len(self._queue) >= self._waiting or self._held + size > self._held_bytes or self._closed:
                     self.dropped += 1
@@ -211,7 +215,7 @@ class Recorder:
     def _enter(self, entry: _Entry, size: int, settings: MonitorSettings | None) -> None:
         """Make a record of one entry, if it is in the sample, and count it."""
         record = None
-        if settings is not None and _wants(settings, entry.request_id):
+        if entry.watched and settings is not None and _wants(settings, entry.request_id):
             if len(self._records) < self._waiting:
                 record = _record(entry, settings)
                 self._records.append((record, size))
