@@ -8,6 +8,7 @@
     │   ├── InvalidPath
     │   ├── ParameterChanged
     │   ├── BadModel                  a folder that is no model, or none of the asked flavor
+    │   ├── BadPipeline               steps that need each other in a circle, or what nobody makes
     │   └── SchemaMismatch            data or parameters that are not what a model takes
     ├── BadRequest                    (BAD_REQUEST, 400)
     │   ├── TooSlow                   (BAD_REQUEST, 408)
@@ -35,6 +36,7 @@
     │   ├── ArtifactInUse             files that a version of a registered model points at
     │   └── TransitionRefused         a version that does not meet the rules of its model
     ├── InvalidState                  (INVALID_STATE, 500)
+    │   └── CannotRerun               a run of which something is missing that running it again needs
     ├── Unauthenticated               (UNAUTHENTICATED, 401)
     ├── PermissionDenied              (PERMISSION_DENIED, 403)
     │   └── UntrustedModel            a file that would run code when it is loaded, from a place that is not trusted
@@ -227,6 +229,10 @@ class BadModel(InvalidValue):
     """A folder that holds no model, or none that can be loaded in the way that was asked."""
 
 
+class BadPipeline(InvalidValue):
+    """Entry points that make no pipeline: a cycle, a step or an output that is not there, a place that is taken."""
+
+
 class SchemaMismatch(InvalidValue):
     """Data or parameters that a model's signature does not accept: columns, types, shapes."""
 
@@ -357,6 +363,10 @@ class InvalidState(MillstreamError):
     """The request is valid, but not in the present state of what it names."""
 
     error_code = "INVALID_STATE"
+
+
+class CannotRerun(InvalidState):
+    """A run that cannot be run again: its code, environment or data is not recorded, gone or changed."""
 
 
 class Unauthenticated(MillstreamError):
