@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from millstream.deploy.context import write_context
+from millstream.environments.engines import checked_name, find
 from millstream.errors import EnvironmentFailed, InvalidValue
 
 __all__ = ["build_command", "build_docker", "generate_dockerfile"]
 
-ENGINES = ("docker", "podman")
 _OTHERWISE = "`millstream models generate-dockerfile` writes a folder that any builder of images takes"
-# https://github.com/distribution/reference: host/path/name:tag
-_NAME = re.compile(
-    r"(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:\.|__?|-+|/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?",
-    re.ASCII,
-)
 
 
 def build_docker(
@@ -62,13 +55,5 @@ def build_command(name: str, engine: str | None = None) -> list[str]:
 
     Raises InvalidValue for what is no name of an image, and EnvironmentFailed where there is no engine.
     """
-    if not _NAME.fullmatch(name):
-        raise InvalidValue.of("name", name, "it is no name of an image",
-                              hint="write it like my-model or host/team/model:1")
-    if engine is not None and engine not in ENGINES:
-        raise InvalidValue.of("engine", engine, f"it is none of {', '.join(ENGINES)}")
-    found = next((path for one in ([engine] if engine else ENGINES) if (path := shutil.which(one))), None)
-    if found is None:
-        raise EnvironmentFailed(f"there is no {engine or ' or '.join(ENGINES)} on this machine, so no image is built",
-                                hint=_OTHERWISE)
-    return [found, "build", "--tag", name, "."]
+    checked_name(name)
+    return [find(engine, wanted="no image is built", hint=_OTHERWISE), "build", "--tag", name, "."]
