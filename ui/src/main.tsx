@@ -1,12 +1,12 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
-import { Router } from "wouter";
 import { call } from "@/api/client";
 import { queryClient } from "@/api/queries";
 import { GetView, SaveView } from "@/api/schema";
 import { startKeys } from "@/base/keys";
 import { startPreferences } from "@/base/preferences";
-import { prefix, setLongStates } from "@/base/url";
+import { addressChanged, currentPath, prefix } from "@/base/location";
+import { setLongStates } from "@/base/url";
 import { pathOfHash } from "@/frame/hash";
 import { Nowhere } from "@/frame/Nowhere";
 import { setRoutes } from "@/frame/router";
@@ -35,11 +35,11 @@ startKeys();
 followHash();
 addEventListener("hashchange", () => {
   followHash();
-  dispatchEvent(new PopStateEvent("popstate"));
+  addressChanged();
 });
 setRoutes(ROUTES);
 setLongStates({
-  save: async (state) => (await call(SaveView, { ...ownerOf(location.pathname.slice(prefix.length)), state })).view.view_id,
+  save: async (state) => (await call(SaveView, { ...ownerOf(currentPath()), state })).view.view_id,
   load: async (id) => (await call(GetView, { view_id: id })).view.state,
 });
 
@@ -47,7 +47,7 @@ const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <QueryClientProvider client={queryClient}>
-      <Router base={prefix}><Shell nowhere={<Nowhere />} /></Router>
+      <Shell nowhere={<Nowhere />} />
     </QueryClientProvider>,
   );
 }

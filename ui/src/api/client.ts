@@ -1,6 +1,6 @@
 // Requests to the server: operations by name, anything else by path; errors in one form.
 import type { Operation } from "@/api/operation";
-import { prefix } from "@/base/url";
+import { prefix } from "@/base/location";
 
 /** What went wrong with a request, as the server or the network tells it. */
 export class RequestError extends Error {

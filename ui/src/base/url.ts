@@ -1,6 +1,6 @@
 // State of a page in its address: short keys, defaults left out, long states under an id of the server.
 import { useCallback, useMemo, useSyncExternalStore } from "react";
-import { useLocation, useSearch } from "wouter";
+import { currentPath, navigate, useSearch } from "@/base/location";
 
 /** How one key of the query is read and written; what equals the default is left out. */
 export interface Field<T> {
@@ -101,7 +101,6 @@ export function useUrlState<F extends Fields>(
   fields: F,
 ): [StateOf<F>, (change: Partial<StateOf<F>>, options?: SetOptions) => void, { pending: boolean }] {
   const search = useSearch();
-  const [, navigate] = useLocation();
   const id = new URLSearchParams(search).get("v");
   const long = useSyncExternalStore(subscribe, () => (id === null ? null : known.get(id) ?? null));
   if (id !== null && long === null && longStates && !asked.has(id)) {
@@ -115,7 +114,7 @@ export function useUrlState<F extends Fields>(
     const now = new URLSearchParams(location.search);
     const kept = now.get("v");
     const next = writeState(fields, kept === null ? location.search : known.get(kept) ?? "", change);
-    const go = (query: string, push: boolean) => navigate(query ? `${path()}?${query}` : path(), { replace: !push });
+    const go = (query: string, push: boolean) => navigate(query ? `${currentPath()}?${query}` : currentPath(), { replace: !push });
     go(next, options.push ?? false);
     if (next.length > LONGEST && longStates) {
       longStates.save(next).then((made) => {
@@ -123,13 +122,6 @@ export function useUrlState<F extends Fields>(
         if (location.search.slice(1) === next) go(`v=${made}`, false);
       }, () => undefined);
     }
-  }, [fields, navigate]);
+  }, [fields]);
   return [state, set, { pending: id !== null && long === null }];
-}
-
-/** The prefix that the server lives below, without a slash at its end. */
-export const prefix = typeof document === "undefined" ? "" : new URL(document.baseURI).pathname.replace(/\/$/, "");
-
-function path(): string {
-  return location.pathname.slice(prefix.length) || "/";
 }

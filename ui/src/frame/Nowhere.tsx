@@ -1,13 +1,13 @@
-import { useLocation } from "wouter";
+import { usePath } from "@/base/location";
 import { Link } from "@/frame/router";
 import { Page } from "@/frame/Page";
 
 /** What an address without a page shows. */
 export function Nowhere() {
-  const [location] = useLocation();
+  const path = usePath();
   return (
     <Page title="Not found" padded>
-      <p>There is no page at <code>{location}</code>.</p>
+      <p>There is no page at <code>{path}</code>.</p>
       <p><Link to="/">All experiments</Link></p>
     </Page>
   );

@@ -1,6 +1,6 @@
 import { lazy, Suspense, useState, type ReactNode } from "react";
-import { useLocation } from "wouter";
 import { useKeys } from "@/base/keys";
+import { usePath } from "@/base/location";
 import { isDark, setPreference, usePreferences } from "@/base/preferences";
 import CommandPalette from "@/frame/CommandPalette";
 import { Link, Outlet, useGo } from "@/frame/router";
@@ -37,7 +37,7 @@ const LOWER: readonly Place[] = [
 /** The frame of every page: sidebar, the page, and what floats over it. */
 export function Shell({ nowhere }: { nowhere: ReactNode }) {
   const { sidebar } = usePreferences();
-  const [location] = useLocation();
+  const path = usePath();
   const go = useGo();
   const [open, setOpen] = useState<"palette" | "keys" | "inspector" | null>(null);
   const close = () => setOpen(null);
@@ -50,7 +50,7 @@ export function Shell({ nowhere }: { nowhere: ReactNode }) {
     ...PLACES.map(({ to, name, keys }) => ({ keys: keys ?? "", what: name, group: "Go to", run: () => go(to) })),
     ...LOWER.map(({ to, name }) => ({ keys: "", what: name, group: "Go to", run: () => go(to) })),
   ]);
-  const first = location.split("/")[1] ?? "";
+  const first = path.split("/")[1] ?? "";
   const link = ({ to, name, icon, keys, owns }: Place) => (
     <Link key={to} to={to} className="sidebar-link" aria-current={owns.includes(first) ? "page" : undefined} aria-label={name} data-tip={sidebar ? undefined : name} data-keys={keys}>
       <Icon name={icon} /><span>{name}</span>
@@ -75,7 +75,7 @@ export function Shell({ nowhere }: { nowhere: ReactNode }) {
         </div>
       </nav>
       <main id="content" className="page" tabIndex={-1}>
-        <Boundary key={location} what="The page could not be shown"><Outlet nowhere={nowhere} /></Boundary>
+        <Boundary key={path} what="The page could not be shown"><Outlet nowhere={nowhere} /></Boundary>
       </main>
       <Suspense fallback={null}>
         {open === "palette" && <CommandPalette onClose={close} />}

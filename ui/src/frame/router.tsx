@@ -1,8 +1,7 @@
 // Which page an address has. Pages are chunks of their own: loaded when a link to them is hovered, and in any case
 // before the page that is shown gives way, so that no placeholder flashes.
 import { useEffect, useState, type AnchorHTMLAttributes, type ComponentType, type MouseEvent, type ReactNode } from "react";
-import { matchRoute, useLocation, useRouter } from "wouter";
-import { prefix } from "@/base/url";
+import { fieldsOf, navigate, prefix, usePath } from "@/base/location";
 import { ErrorCard } from "@/parts/States";
 
 export type Params = Readonly<Record<string, string>>;
@@ -39,21 +38,17 @@ async function moduleOf(route: Route): Promise<PageModule> {
   return loaded;
 }
 
-type Parser = Parameters<typeof matchRoute>[0];
-
-function find(parser: Parser, path: string): Found | null {
+function find(path: string): Found | null {
   for (const route of routes) {
-    const [matches, params] = matchRoute(parser, route.path, path);
-    if (matches) return { route, params: params as Params };
+    const params = fieldsOf(route.path, path);
+    if (params) return { route, params };
   }
   return null;
 }
 
 /** The page of the address. */
 export function Outlet({ nowhere }: { nowhere: ReactNode }) {
-  const [location] = useLocation();
-  const { parser } = useRouter();
-  const found = find(parser, location);
+  const found = find(usePath());
   const [shown, setShown] = useState<{ found: Found; module: PageModule } | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [turn, setTurn] = useState(0);
@@ -82,8 +77,8 @@ export function Outlet({ nowhere }: { nowhere: ReactNode }) {
 }
 
 /** Loads the page of an address, and what it reads first. */
-export function preload(parser: Parser, path: string): void {
-  const found = find(parser, path.split("?")[0] ?? "");
+export function preload(path: string): void {
+  const found = find(path.split("?")[0] ?? "");
   if (found) void moduleOf(found.route).then((module) => module.preload?.(found.params as never), () => undefined);
 }
 
@@ -94,8 +89,6 @@ interface LinkProps extends AnchorHTMLAttributes<HTMLAnchorElement> {
 
 /** A link to a page of ours. */
 export function Link({ to, onClick, children, ...rest }: LinkProps) {
-  const [, navigate] = useLocation();
-  const { parser } = useRouter();
   const follow = (event: MouseEvent<HTMLAnchorElement>) => {
     event.stopPropagation();
     onClick?.(event);
@@ -103,17 +96,17 @@ export function Link({ to, onClick, children, ...rest }: LinkProps) {
     event.preventDefault();
     navigate(to);
   };
-  return <a href={prefix + to} {...rest} onClick={follow} onPointerEnter={() => preload(parser, to)} onFocus={() => preload(parser, to)}>{children}</a>;
+  return <a href={prefix + to} {...rest} onClick={follow} onPointerEnter={() => preload(to)} onFocus={() => preload(to)}>{children}</a>;
 }
 
 /** Goes to an address of ours; with `newTab` as a click with the Ctrl key does. */
-export function useGo(): (to: string, event?: { ctrlKey: boolean; metaKey: boolean }) => void {
-  const [, navigate] = useLocation();
-  return (to, event) => {
-    if (event && (event.ctrlKey || event.metaKey)) window.open(prefix + to, "_blank", "noopener");
-    else navigate(to);
-  };
+export function go(to: string, event?: { ctrlKey: boolean; metaKey: boolean }): void {
+  if (event && (event.ctrlKey || event.metaKey)) window.open(prefix + to, "_blank", "noopener");
+  else navigate(to);
 }
+
+/** {@link go}, for components. */
+export const useGo = (): typeof go => go;
 
 /** A path with its fields, each escaped: path`/models/${name}`. */
 export function path(parts: TemplateStringsArray, ...fields: readonly (string | number)[]): string {

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { EndpointAnswer } from "@/api/schema";
-import { choice, flag, prefix, text, useUrlState } from "@/base/url";
+import { prefix } from "@/base/location";
+import { choice, flag, text, useUrlState } from "@/base/url";
 import { Page } from "@/frame/Page";
 import { Link, path, useGo } from "@/frame/router";
 import { ServingState } from "@/pages/models/columns";

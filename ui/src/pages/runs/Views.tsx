@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from "react";
-import { useLocation } from "wouter";
 import { call } from "@/api/client";
 import { refresh, useOperation } from "@/api/queries";
 import { DeleteView, ListViews, SaveView, SetArrangement, type View } from "@/api/schema";
+import { navigate } from "@/base/location";
 import { path } from "@/frame/router";
 import { Button } from "@/parts/Button";
 import { Checkbox, FormDialog, TextField } from "@/parts/Dialog";
@@ -15,7 +15,6 @@ const PAGE = "runs";
 export function Views({ experimentId, ready }: { experimentId: string; ready: boolean }) {
   // After the first rows, which are what most come for.
   const views = useOperation(ListViews, ready ? { experiment_id: experimentId } : null);
-  const [, navigate] = useLocation();
   const [open, setOpen] = useState(false);
   const [saving, setSaving] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
@@ -33,7 +32,7 @@ export function Views({ experimentId, ready }: { experimentId: string; ready: bo
     opened.current = true;
     const view = views.data.views?.find((one) => one.view_id === views.data.default_view_id);
     if (view && !location.search) navigate(`${path`/exp/${experimentId}`}?${view.state}`, { replace: true });
-  }, [views.data, navigate, experimentId]);
+  }, [views.data, experimentId]);
   const current = named.find((view) => view.state === state);
   const items: MenuItem[] = [
     ...named.map((view) => ({ label: view.shared ? `${view.name} (shared)` : view.name, checked: view === current, run: () => show(view) })),
