@@ -15,7 +15,7 @@ from pathlib import Path
 
 from millstream.errors import InvalidValue, NotFound
 
-__all__ = ["ARCHIVE", "Requirements", "checked", "parse_requirements", "read_requirements"]
+__all__ = ["ARCHIVE", "Requirements", "checked", "distribution_in", "parse_requirements", "read_requirements"]
 
 _OPTION = re.compile(
     r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--trusted-host|--no-binary|--only-binary|--prefer-binary|"
@@ -26,6 +26,11 @@ _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:[ =]\s*|(?<=-[rc]))
 _HASHES = re.compile(r"(?:\s+--hash[= ][a-z0-9]+:[0-9a-f]+)+$")
 _ADDRESS = re.compile(r"(?:(?:git|hg|svn|bzr)\+(?:https?|ssh|file|git)|https?|file)://[^\s`$;|&<>\"']+")
 ARCHIVE = re.compile(r"[\w./\\~][\w./\\~+ -]*\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)")
+_EDITABLE = re.compile(r"(?:-e\s*|--editable[ =]\s*)(\S.*)")
+_FOLDER = re.compile(
+    r"(?P<path>\.{1,2}|(?:\.{1,2}|~)?/[^\0\[;]*|[^\0\[;:@=<>]+/[^\0\[;:@=<>]*)(?P<extras>\[[\w, .-]*\])?"
+)
+_NAME_OF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass
@@ -46,23 +51,31 @@ def parse_requirements(source: Iterable[str] | str | os.PathLike[str]) -> list[s
 
 
 def read_requirements(
-    source: Iterable[str] | str | os.PathLike[str], *, inside: Path | None = None
+    source: Iterable[str] | str | os.PathLike[str], *, inside: Path | None = None, beside: Path | None = None,
+    local: bool = False,
 ) -> Requirements:
-    """The same with the constraints that ``-c`` names; no file outside of the folder ``inside`` is read."""
-    found = _Reading(inside=inside.resolve() if inside else None)
+    """The same with the constraints that ``-c`` names; no file outside of the folder ``inside`` is read.
+
+    Files that a list names lie in the folder ``beside``, else in the working directory. With ``local``, folders and
+    archives may be required, as ``.``, ``-e ./lib`` or ``lib/x.whl``: they are looked for in ``beside``, then beside
+    the file that names them, and come back as ``file:`` addresses.
+    """
+    folder = (beside or Path.cwd()).resolve()
+    found = _Reading(inside=inside.resolve() if inside else None, root=folder if local else None)
     if isinstance(source, (str, os.PathLike)):
         _read_file(Path(source), found.lines, found, ())
     else:
         for item in source:
             if not isinstance(item, str):
                 raise InvalidValue(f"a requirement is a string, not {type(item).__name__}: {item!r}")
-            _read_lines(item, Path.cwd(), "the list of requirements", found.lines, found, ())
+            _read_lines(item, folder, "the list of requirements", found.lines, found, ())
     return Requirements(list(dict.fromkeys(found.lines)), list(dict.fromkeys(found.constraints)))
 
 
 @dataclass
 class _Reading(Requirements):
     inside: Path | None = None
+    root: Path | None = None
 
 
 def _read_file(path: Path, into: list[str], found: _Reading, above: tuple[Path, ...]) -> None:
@@ -91,7 +104,26 @@ def _read_lines(
             target = found.constraints if include[1] in ("-c", "--constraint") else into
             _read_file(folder / include[2].strip("'\""), target, found, above)
         else:
-            into.append(checked(line, where))
+            here = _on_this_machine(line, (found.root, folder), where) if found.root else None
+            into.append(here or checked(line, where))
+
+
+def _on_this_machine(line: str, folders: Iterable[Path], where: str) -> str | None:
+    """The address of a folder or archive of this machine that a line requires; None for a line that names none."""
+    editable = _EDITABLE.fullmatch(line)
+    text = editable[1].strip("'\"") if editable else line
+    if re.match(r"(?:\w+\+)?\w+://", text) or re.match(r"[\w.-]+(?:\[.*\])?\s*@", text):
+        return checked(re.sub(r"^(\w+\+.*)#egg=([\w.-]+)$", r"\2 @ \1", text), where) if editable else None
+    named = _FOLDER.fullmatch(text) or (ARCHIVE.fullmatch(text) and re.fullmatch(r"(?P<path>.*)(?P<extras>\Z)", text))
+    if not named and not editable:
+        return None
+    path, extras = (named["path"], named["extras"] or "") if named else (text, "")
+    places = list(dict.fromkeys((folder / Path(path).expanduser()).resolve() for folder in folders))
+    for place in places:
+        if place.exists():
+            return place.as_uri() + extras.replace(" ", "")
+    raise NotFound(f"{line!r} in {where} names {places[0]}, which is not there",
+                   hint="name a folder with a pyproject.toml or setup.py, or an archive, relative to the project")
 
 
 def _joined(text: str) -> list[str]:
@@ -111,7 +143,7 @@ def checked(line: str, where: str) -> str:
         hint = "leave it out"
         if name in ("-e", "--editable"):
             hint = "give local code with code_paths, and a repository as `name @ git+https://…`"
-        raise InvalidValue(f"the option {line!r} of {where} is not one that a model's requirements may have", hint=hint)
+        raise InvalidValue(f"the option {line!r} of {where} is not one that requirements may have", hint=hint)
     from packaging.requirements import InvalidRequirement, Requirement
 
     hashes = _HASHES.search(line)
@@ -126,3 +158,9 @@ def checked(line: str, where: str) -> str:
         f"{line!r} in {where} is no requirement: {reason}",
         hint="write name, name==1.2.3, name[extra]>=1; python_version < '3.12', or name @ https://…",
     )
+
+
+def distribution_in(line: str) -> str:
+    """The normalized name of the distribution that a requirement is about; the line itself for one without a name."""
+    name = _NAME_OF.match(line)
+    return re.sub(r"[-_.]+", "-", name[0]).lower() if name and "://" not in line.partition("@")[0] else line

@@ -1,0 +1,140 @@
+"""Projects in the standard form: ``pyproject.toml``
+(https://packaging.python.org/en/latest/specifications/pyproject-toml/), with uv's lock where there is one.
+
+A lock is read by ``uv export``, whose answer is kept by the content of both files, as asking again costs a process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from millstream.environments import interpreters
+from millstream.environments.lines import read_requirements
+from millstream.errors import InvalidValue
+
+__all__ = ["FILE", "LOCK", "Native", "exported", "pinned_python", "read", "toml_in"]
+
+FILE = "pyproject.toml"
+LOCK = "uv.lock"
+_PYTHON = ".python-version"
+_EXPORTS = ".exports"  # in the folder of environments
+
+
+@dataclass(frozen=True)
+class Native:
+    """The version of Python that a project takes, and its requirements, itself among them where it is a package."""
+
+    python: str | None
+    requirements: tuple[str, ...]
+
+
+def read(path: Path) -> Native | None:
+    """What the project of a ``pyproject.toml`` requires; None for a file that describes no project.
+
+    Raises InvalidValue, naming the file, for what cannot be read or is no requirement.
+    """
+    content = toml_in(path)
+    root, project, poetry = path.parent, content.get("project"), _table(content, "tool", "poetry")
+    if not isinstance(project, dict) and not poetry:
+        return None
+    project = project if isinstance(project, dict) else {}
+    asked = project.get("requires-python") or _caret(_table(poetry, "dependencies").get("python"))
+    python = pinned_python(root) or (str(asked) if asked else None)
+    package = _table(content, "tool", "uv").get("package", "build-system" in content)
+    indexes = _indexes(_table(content, "tool", "uv"))
+    if (root / LOCK).is_file():
+        lines = exported(root)
+    elif package and poetry.get("package-mode", True):
+        lines = ["."]
+    elif poetry and "dependencies" not in project:
+        raise InvalidValue(f"the project in {path} is no package, and lists its dependencies in Poetry's own form",
+                           hint="list them in `dependencies` of [project], or in a requirements.txt")
+    else:
+        lines = project.get("dependencies") or []
+        if not isinstance(lines, list):
+            raise InvalidValue(f"`project.dependencies` of {path} are a list of requirements")
+    found = read_requirements([*indexes, *lines], beside=root, local=True)
+    return Native(python, tuple(found.lines))
+
+
+def pinned_python(root: Path) -> str | None:
+    """The version that ``.python-version`` names, as pyenv and uv write it; None for another text, or no such file."""
+    try:
+        words = (root / _PYTHON).read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    version = words[0].removeprefix("cpython-").removeprefix("cpython@") if words else ""
+    return version if re.fullmatch(r"3\.\d{1,3}(\.\d{1,3})?", version) else None
+
+
+def exported(root: Path) -> list[str]:
+    """The lines that uv's lock in ``root`` stands for, with hashes. Raises InvalidValue with what uv says."""
+    from millstream.environments.building import environments_folder
+
+    digest = hashlib.sha256()
+    for name in (FILE, LOCK):
+        digest.update(hashlib.sha256((root / name).read_bytes()).digest())
+    kept = environments_folder() / _EXPORTS / digest.hexdigest()
+    try:
+        return kept.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        pass
+    command = [interpreters.uv(), "export", "--project", str(root), "--frozen", "--no-dev", "--no-editable",
+               "--no-header", "--no-annotate", "--offline", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise InvalidValue(f"uv cannot read the lock in {root}: {' '.join(done.stderr.split())}",
+                           hint="run `uv lock` in the project")
+    lines = [line.strip() for line in re.sub(r"\\\n", " ", done.stdout).splitlines()]
+    lines = [re.sub(r"\s+", " ", line) for line in lines if line and not line.startswith("#")]
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=kept.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+        os.replace(unfinished, kept)
+    return lines
+
+
+def _indexes(settings: dict[str, Any]) -> list[str]:
+    """The package indexes that a project names for uv, as pip's options: a lock may pin what only they have."""
+    lines = []
+    for index in settings.get("index") or []:
+        if isinstance(index, dict) and re.match(r"(?:https?|file)://\S+$", str(index.get("url"))):
+            lines.append(f"{'--index-url' if index.get('default') else '--extra-index-url'} {index['url']}")
+    return lines
+
+
+def _caret(asked: object) -> str | None:
+    """Poetry's notation of versions as that of PEP 440."""
+    match = re.fullmatch(r"([\^~])(\d+)(?:\.(\d+))?(\.\d+)?", str(asked)) if isinstance(asked, str) else None
+    if match is None:
+        return asked if isinstance(asked, str) and asked != "*" else None
+    major, minor = int(match[2]), int(match[3] or 0)
+    below = f"{major + 1}" if match[1] == "^" or match[3] is None else f"{major}.{minor + 1}"
+    return f">={major}.{minor}{match[4] or ''},<{below}"
+
+
+def _table(content: Any, *names: str) -> dict[str, Any]:
+    for name in names:
+        content = content.get(name) if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def toml_in(path: Path) -> dict[str, Any]:
+    """The tables that a TOML file holds. Raises InvalidValue naming the file."""
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        return dict(toml.loads(path.read_text(encoding="utf-8-sig")))
+    except (OSError, ValueError) as error:
+        raise InvalidValue(f"the file {path} cannot be read: {error}") from None

@@ -1,0 +1,47 @@
+"""Environments made from their descriptions, for projects and for whoever else runs the code of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from millstream.environments import building
+from millstream.environments.building import SEEDS, Built, Environment
+from millstream.environments.descriptions import Description
+from millstream.environments.lines import distribution_in
+from millstream.errors import InvalidValue
+
+__all__ = ["MANAGERS", "environment_of", "managed", "prepare"]
+
+# virtualenv and uv mean the same: an environment of Python's own, built by uv.
+MANAGERS = ("uv", "virtualenv", "conda", "local")
+
+
+def managed(manager: str | None, default: str = "uv") -> str:
+    """The environment manager of that name, ``default`` for None. Raises InvalidValue for a name that is none."""
+    if manager not in (*MANAGERS, None):
+        raise InvalidValue.of("env_manager", manager, f"it is none of {', '.join(MANAGERS)}")
+    return manager or default
+
+
+def prepare(description: Description, *, manager: str = "uv", seeded: bool = True) -> Built:
+    """The environment that is described, built now unless it is there.
+
+    With ``seeded`` it holds what virtualenv seeds: pip, setuptools with pkg_resources, and wheel. Raises
+    PythonNotFound, EnvironmentFailed with what the installer said, and InvalidValue for the manager "local", which has
+    no environment.
+    """
+    return building.build(environment_of(description, manager=manager, seeded=seeded))
+
+
+def environment_of(description: Description, *, manager: str = "uv", seeded: bool = True) -> Environment:
+    """What :func:`prepare` builds, for :func:`millstream.environments.building.key_of`. Raises InvalidValue."""
+    if managed(manager) == "local":
+        raise InvalidValue("env_manager='local' has no environment to build", hint="use env_manager='uv'")
+    build = _with_seeds(description.build) if seeded else description.build
+    return Environment(description.python, description.requirements, description.constraints, build)
+
+
+def _with_seeds(build: Iterable[str]) -> tuple[str, ...]:
+    asked = tuple(build)
+    named = {distribution_in(line) for line in asked}
+    return (*(name for name in SEEDS if name not in named), *asked)
