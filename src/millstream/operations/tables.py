@@ -59,6 +59,37 @@ class RunColumns(Answer, frozen=True):
     columns: list[RunColumn] = []
 
 
+class ValueCount(msgspec.Struct, frozen=True):
+    """A text, and how many runs have it."""
+
+    value: str
+    count: int
+
+
+class Distribution(Answer, frozen=True):
+    """How the values of a column are spread over ``matched`` runs, of which ``present`` have one.
+
+    Of numbers, ``counts`` are how many lie in each of the equally wide bars from ``low`` to ``high``; ``not_finite``
+    are NaN or infinite. Of texts, ``values`` are the most frequent ones, and ``distinct`` how many there are.
+    """
+
+    matched: int
+    present: int
+    low: float | None = None
+    high: float | None = None
+    counts: list[int] = []
+    not_finite: int = 0
+    values: list[ValueCount] = []
+    distinct: int = 0
+
+
+class ChangedRuns(Answer, frozen=True):
+    """The runs that were changed; with ``next_page_token``, others are still to be changed."""
+
+    run_ids: list[str] = msgspec.field(default_factory=lambda: list[str]())
+    next_page_token: str | None = None
+
+
 class Curve(msgspec.Struct, frozen=True):
     """One metric of one run, a bucket each: where it begins, its smallest, greatest and last value.
 
@@ -98,6 +129,8 @@ class QueryRuns(Operation[RunTable], frozen=True):
     ``tree`` puts runs under their parent: those of the parents that ``expanded`` names, of all with ``["*"]``.
     ``group_by`` makes a row of all runs that agree in the columns it names; then ``columns`` may be those, and
     ``mean(…)``, ``min(…)``, ``max(…)`` of metrics and parameters over the runs. ``run_ids`` reads those runs alone.
+    The runs that ``first`` names stand before all others, in the same order. ``attributes.progress`` of a running run
+    is the greatest step of its metrics divided by its tag or parameter ``total_steps``, at most 1.
     """
 
     experiment_ids: list[str]
@@ -112,6 +145,7 @@ class QueryRuns(Operation[RunTable], frozen=True):
     expanded: list[str] = []
     group_by: list[str] = []
     run_ids: list[str] = []
+    first: list[str] = []
 
 
 @operation("POST GET", "/v1/runs/columns", _SEARCH, answer=RunColumns, writes=False)
@@ -125,6 +159,44 @@ class ListColumns(Operation[RunColumns], frozen=True):
     kinds: list[str] = []
     match: str | None = None
     limit: Int64 = 50_000
+
+
+@operation("POST GET", "/v1/runs/distribution", _SEARCH, answer=Distribution, writes=False)
+class QueryDistribution(Operation[Distribution], frozen=True):
+    """Read how the values of one column are spread over the runs that a filter selects.
+
+    ``column`` is written as in tables of runs. Numbers are counted in ``bars`` bars, 1 to 200; of texts the most
+    frequent are told, as many.
+    """
+
+    experiment_ids: list[str]
+    column: str
+    filter: str | None = None
+    view_type: str = "ACTIVE_ONLY"
+    bars: Int64 = 24
+
+
+@operation(
+    "POST", "/v1/runs/change", Needs(Permission.EDIT, Resource.EXPERIMENT, "experiment_ids"), answer=ChangedRuns
+)
+class ChangeRuns(Operation[ChangedRuns], frozen=True):
+    """Set a tag of many runs, or move them to the trash or out of it: as many of them as ``limit`` says at a time.
+
+    ``action`` is ``tag`` (with ``key`` and ``value``), ``delete`` or ``restore``. The runs are those of the experiments
+    that ``filter`` selects, but for ``except_run_ids``; or ``run_ids`` alone. ``snapshot``, of a table of runs, leaves
+    alone what came after that table. Send the same with ``page_token`` for those that are left.
+    """
+
+    experiment_ids: list[str]
+    action: str
+    filter: str | None = None
+    run_ids: list[str] = []
+    except_run_ids: list[str] = []
+    snapshot: str | None = None
+    key: str = ""
+    value: str = ""
+    limit: Int64 = 1000
+    page_token: str | None = None
 
 
 @operation("POST", "/v1/runs/curves", Needs(Permission.READ, Resource.RUN, "run_ids"), answer=Curves, writes=False)

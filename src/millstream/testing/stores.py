@@ -88,6 +88,7 @@ from millstream.operations import (
 )
 from millstream.stores.contract import Store
 from millstream.testing.endpoints import EndpointConformance
+from millstream.testing.many_runs import ManyRunsConformance
 from millstream.testing.monitoring import MonitoringConformance
 from millstream.testing.registry import RegistryConformance
 from millstream.testing.tables import TableConformance
@@ -847,7 +848,7 @@ class _RunSearch:
 
 class StoreConformance(
     _Experiments, _Runs, _Logging, _Histories, _Inputs, _LoggedModels, _Trash, _RunSearch, RegistryConformance,
-    EndpointConformance, MonitoringConformance, WebhookConformance, TableConformance,
+    EndpointConformance, MonitoringConformance, WebhookConformance, TableConformance, ManyRunsConformance,
 ):
     """Every promise of the contract. A subclass gives the fixture ``store``: a fresh store for each test."""
 

@@ -90,6 +90,11 @@ export interface Changed {
   experiment_id?: string | null;
 }
 
+export interface ChangedRuns {
+  run_ids?: string[];
+  next_page_token?: string | null;
+}
+
 export interface Claimed {
   claimed?: boolean;
 }
@@ -173,6 +178,17 @@ export interface Discarded {
   experiment_id: string;
   experiment_name: string;
   runs?: number;
+}
+
+export interface Distribution {
+  matched: number;
+  present: number;
+  low?: Figure | null;
+  high?: Figure | null;
+  counts?: number[];
+  not_finite?: number;
+  values?: ValueCount[];
+  distinct?: number;
 }
 
 export interface DownloadUri {
@@ -1159,6 +1175,11 @@ export interface Trash {
   items?: Discarded[];
 }
 
+export interface ValueCount {
+  value: string;
+  count: number;
+}
+
 export interface View {
   view_id: string;
   page: string;
@@ -1263,6 +1284,9 @@ export const BeatRun: Operation<{ run_id: string; seconds: Figure; }, object> = 
 
 /** Say that a host lives, where, and what its scoring processes do (unset: what they did before). */
 export const BeatServingHost: Operation<{ host: string; address: string; node: string; pid: number; started: number; state?: string; replicas?: ReplicaReport[] | null; }, object> = { method: "POST", path: "/api/v1/serving/hosts/beat" };
+
+/** Set a tag of many runs, or move them to the trash or out of it: as many of them as ``limit`` says at a time. */
+export const ChangeRuns: Operation<{ experiment_ids: string[]; action: string; filter?: string | null; run_ids?: string[]; except_run_ids?: string[]; snapshot?: string | null; key?: string; value?: string; limit?: number; page_token?: string | null; }, ChangedRuns> = { method: "POST", path: "/api/v1/runs/change" };
 
 /** Tell how a version stands to each rule for a stage or an alias, without moving it. */
 export const CheckTransition: Operation<{ name: string; version: string; stage?: string | null; alias?: string | null; }, TransitionCheck> = { method: "GET", path: "/api/v1/model-versions/check-transition" };
@@ -1582,8 +1606,11 @@ export const PurgeGarbage: Operation<{ run_ids?: string[]; experiment_ids?: stri
 /** Read metrics of up to 1,000 runs for a chart ``pixels`` wide: the min, max and last of each bucket. */
 export const QueryCurves: Operation<{ run_ids: string[]; metrics: string[]; axis?: string; x0?: Figure | null; x1?: Figure | null; pixels?: number; }, Curves> = { method: "POST", path: "/api/v1/runs/curves" };
 
+/** Read how the values of one column are spread over the runs that a filter selects. */
+export const QueryDistribution: Operation<{ experiment_ids: string[]; column: string; filter?: string | null; view_type?: string; bars?: number; }, Distribution> = { method: "POST", path: "/api/v1/runs/distribution" };
+
 /** Read a window of the table of all runs that a filter selects, with the columns that are asked for. */
-export const QueryRuns: Operation<{ experiment_ids: string[]; filter?: string | null; order_by?: string[]; view_type?: string; columns?: string[]; offset?: number; limit?: number; snapshot?: string | null; tree?: boolean; expanded?: string[]; group_by?: string[]; run_ids?: string[]; }, RunTable> = { method: "POST", path: "/api/v1/runs/query" };
+export const QueryRuns: Operation<{ experiment_ids: string[]; filter?: string | null; order_by?: string[]; view_type?: string; columns?: string[]; offset?: number; limit?: number; snapshot?: string | null; tree?: boolean; expanded?: string[]; group_by?: string[]; run_ids?: string[]; first?: string[]; }, RunTable> = { method: "POST", path: "/api/v1/runs/query" };
 
 /** Read what hosts are to serve, if it has changed since ``token`` was told. */
 export const ReadServingPlan: Operation<{ token?: string | null; }, ServingPlan> = { method: "GET", path: "/api/v1/serving/plan" };

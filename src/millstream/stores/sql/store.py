@@ -14,7 +14,7 @@ from millstream.stores.contract import Store
 from millstream.stores.sql import experiments, garbage, history, imports, inputs, leases, logged_models, runs, search
 from millstream.stores.sql.database import Database, explain, is_deadlock
 from millstream.stores.sql.endpoints import canaries, desired, observed
-from millstream.stores.sql.grid import columns, curves, query
+from millstream.stores.sql.grid import changing, columns, curves, distribution, query
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.logging import LOGGING, log
 from millstream.stores.sql.migrations import prepare
@@ -49,7 +49,7 @@ _DOMAINS = (
     experiments, garbage, history, imports, inputs, leases, logged_models, model_versions, monitor_findings,
     monitor_requests, monitors, registered_models, registry_history, registry_search, runs, search,
     canaries, desired, observed,
-    changes, columns, curves, models, overview, query, views,
+    changes, changing, columns, curves, distribution, models, overview, query, views,
     registry_webhooks, subscriptions, webhook_deliveries,
 )
 

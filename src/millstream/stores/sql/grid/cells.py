@@ -12,6 +12,7 @@ from millstream.entities import RunStatus
 from millstream.errors import InvalidValue
 from millstream.search.tree import Kind
 from millstream.stores.sql.driver import fetch
+from millstream.stores.sql.grid.progress import progress_of
 from millstream.stores.sql.grid.values import TEXT_TABLES, chunked, within
 from millstream.stores.sql.search import FUNCTION_COLUMNS
 from millstream.stores.sql.transaction import Transaction, now_ms
@@ -20,7 +21,7 @@ from millstream.stores.sql.transaction import Transaction, now_ms
 MEAN_POINTS = 100
 ATTRIBUTES = (
     "run_id", "run_name", "status", "user_id", "start_time", "end_time", "duration", "experiment_id",
-    "lifecycle_stage", "artifact_uri", "datasets", "models",
+    "lifecycle_stage", "artifact_uri", "datasets", "models", "progress",
 )
 _KINDS: Mapping[str, Kind] = {"attributes": "attribute", "metrics": "metric", "params": "param", "tags": "tag"}
 _COLUMN = re.compile(r"(?P<kind>attributes|metrics|params|tags)\.(?P<key>.+)", re.DOTALL)
@@ -134,6 +135,11 @@ def _attributes(
                 cells[at] = "active" if deleted is None else "deleted"
             elif key == "artifact_uri":
                 cells[at] = uri
+    for column in columns:
+        if column.key == "progress":
+            going = [run for run, _, _, status, *_ in rows if status == 1]
+            for run, share in progress_of(transaction, going).items():
+                cols[column.text][place[run]] = share
     for key, statement in _LISTS.items():
         for column in columns:
             if column.key == key:

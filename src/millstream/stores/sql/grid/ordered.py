@@ -33,6 +33,7 @@ from millstream.stores.sql.grid.values import arranged, chunked, values_of, with
 from millstream.stores.sql.keys import Keys
 from millstream.stores.sql.ordering import fingerprint
 from millstream.stores.sql.planner import Limits, Planner
+from millstream.stores.sql.records import find_rows
 from millstream.stores.sql.search import run_layout
 from millstream.stores.sql.transaction import Transaction
 
@@ -50,11 +51,12 @@ class Asked:
     orders: tuple[Order, ...]
     view: int
     tree: bool = False
+    first: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls, experiment_ids: Iterable[str], filter: str | None, order_by: Sequence[str], view: str, *,
-        tree: bool = False,
+        tree: bool = False, first: Iterable[str] = (),
     ) -> Asked:
         """Raises SearchSyntaxError for a filter or an order that is none, InvalidValue for another view."""
         numbers = {int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19}
@@ -63,13 +65,14 @@ class Asked:
         except KeyError:
             raise InvalidValue.of("view_type", view, "it is none of ACTIVE_ONLY, DELETED_ONLY, ALL") from None
         filtered = parse_filter(filter, RUNS)
-        return cls(tuple(sorted(numbers)), filtered, tuple(parse_order(order_by, RUNS)), shown, tree)
+        orders = tuple(parse_order(order_by, RUNS))
+        return cls(tuple(sorted(numbers)), filtered, orders, shown, tree, tuple(sorted(set(first))))
 
     @property
     def fingerprint(self) -> bytes:
         """What is asked, in eight bytes."""
         text = self.filter and to_text(self.filter)
-        return fingerprint("table", self.experiments, text, self.orders, self.view, self.tree)
+        return fingerprint("table", self.experiments, text, self.orders, self.view, self.tree, self.first)
 
 
 @dataclass
@@ -130,17 +133,22 @@ def rows_of(transaction: Transaction, asked: Asked, snapshot: str | None, state:
     return kept.get(token) or _make(transaction, asked, token, bound, kept)
 
 
+def bound_of(snapshot: str) -> int:
+    """The greatest number of a run that a table of this snapshot has. Raises InvalidValue."""
+    return _read(snapshot, None).bound
+
+
 def _write(snapshot: _Snapshot) -> str:
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(snapshot)).decode().rstrip("=")
 
 
-def _read(token: str, of: bytes) -> _Snapshot:
+def _read(token: str, of: bytes | None) -> _Snapshot:
     try:
         packed = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
         found = msgspec.msgpack.decode(packed, type=_Snapshot)
     except (binascii.Error, UnicodeEncodeError, msgspec.MsgspecError):
         raise InvalidValue.of("snapshot", token, "no answer gave it", hint="leave it out to begin anew") from None
-    if found.of != of:
+    if of is not None and found.of != of:
         raise InvalidValue.of(
             "snapshot", token, "it belongs to a table with another filter, order or scope",
             hint="leave it out when anything of these changes",
@@ -155,6 +163,9 @@ def _make(transaction: Transaction, asked: Asked, token: str, bound: int, kept: 
         runs = [run for run in runs if run in chosen]
     for order in reversed(asked.orders):
         runs = arranged(runs, values_of(transaction, asked.experiments, order.field), order.ascending)
+    if asked.first:
+        ahead = {row.id for row in find_rows(transaction, asked.first)}
+        runs = [*(run for run in runs if run in ahead), *(run for run in runs if run not in ahead)]
     rows = Rows(token, array("q", runs))
     if asked.tree:
         _nest(transaction, asked, rows)

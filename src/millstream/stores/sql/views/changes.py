@@ -15,6 +15,7 @@ from millstream.operations import (
     BeatRun,
     Changed,
     ChangePage,
+    ChangeRuns,
     CreateExperiment,
     CreateLoggedModel,
     CreateRegisteredModel,
@@ -39,6 +40,7 @@ _turns = itertools.count(1)
 # What comes into being has its id in the answer; what says nothing new is left out.
 _MADE: dict[type[Operation[Any]], Callable[[Any, Any], Iterable[Subject]]] = {
     BeatRun: lambda operation, answer: (),
+    ChangeRuns: lambda operation, answer: [("run", run_id) for run_id in answer.run_ids],
     CreateRun: lambda operation, answer: [("run", answer.run.info.run_id)],
     CreateExperiment: lambda operation, answer: [("experiment", answer.experiment_id)],
     CreateLoggedModel: lambda operation, answer: [("logged_model", answer.model.info.model_id)],
