@@ -9,9 +9,9 @@ const API = ["/api", "/ajax-api", "/get-artifact", "/model-versions", "/version"
 
 // What every page has: one file, so that a page costs few requests.
 const SHELL = new RegExp([
-  "node_modules.(?:react|react-dom|scheduler|wouter|regexparam|use-sync-external-store)\\W", "@tanstack",
+  "node_modules.(?:react|react-dom|scheduler)\\W", "@tanstack",
   "src.base", "src.api", "src.frame.(?:Page|router|Shell|Nowhere|hash)", "vite.preload-helper",
-  "src.parts.(?!Sanitised|Tree|Drawer)", "src.charts.(?:curves|colours)", "src.pages.experiments",
+  "src.parts.(?!Sanitised|Tree|Drawer|Dialog|TagEditor|completion)", "src.charts.(?:curves|colours)", "src.pages.experiments.(?!dialogs)",
 ].join("|"));
 
 export default defineConfig({
@@ -29,7 +29,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     cssCodeSplit: false,
-    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: "shell", test: SHELL }] } } },
+    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: "shell", test: SHELL }, { name: "forms", test: /src.parts.(?:Dialog|TagEditor)/ }] } } },
   },
   server: { proxy: Object.fromEntries(API.map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])) },
   test: { include: ["src/**/*.test.ts"], environment: "node", css: true },

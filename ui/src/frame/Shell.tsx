@@ -1,8 +1,7 @@
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
 import { useKeys } from "@/base/keys";
 import { usePath } from "@/base/location";
 import { isDark, setPreference, usePreferences } from "@/base/preferences";
-import CommandPalette from "@/frame/CommandPalette";
 import { Link, Outlet, useGo } from "@/frame/router";
 import { IconButton } from "@/parts/Button";
 import { Icon, type IconName } from "@/parts/Icon";
@@ -10,9 +9,13 @@ import { Boundary } from "@/parts/States";
 import { Toasts } from "@/parts/Toast";
 import { Tooltip } from "@/parts/Tooltip";
 
-// Seldom opened, so not part of the first page.
+// Not part of the first page; the palette comes right after it, as who opens it types on at once.
+const paletteChunk = () => import("@/frame/CommandPalette");
+const CommandPalette = lazy(paletteChunk);
 const KeyHelp = lazy(() => import("@/frame/KeyHelp"));
 const Inspector = lazy(() => import("@/frame/Inspector"));
+
+const PALETTE_MS = 1000;
 
 interface Place {
   to: string;
@@ -41,6 +44,10 @@ export function Shell({ nowhere }: { nowhere: ReactNode }) {
   const go = useGo();
   const [open, setOpen] = useState<"palette" | "keys" | "inspector" | null>(null);
   const close = () => setOpen(null);
+  useEffect(() => {
+    const timer = setTimeout(() => void paletteChunk().catch(() => undefined), PALETTE_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useKeys([
     { keys: "Mod+k", what: "Commands and search", group: "Everywhere", run: () => setOpen("palette"), typing: true },
     { keys: "?", what: "Keys", group: "Everywhere", run: () => setOpen("keys") },

@@ -1,6 +1,7 @@
 import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from "react";
 import { IconButton } from "@/parts/Button";
-import { completed, keyWord, placeOf, type KeyKind, type Place, type Vocabulary } from "@/parts/filter";
+import type { Place } from "@/parts/completion";
+import type { KeyKind, Vocabulary } from "@/parts/filter";
 import { Icon } from "@/parts/Icon";
 import { useKeys } from "@/base/keys";
 
@@ -18,6 +19,8 @@ interface Props {
 }
 
 const MOST = 12;
+// Wanted by who types into a filter, so not part of the first page.
+const completion = () => import("@/parts/completion");
 
 /** A filter with completion from the grammar. `/` puts the cursor in. It is applied by Enter and when it is left. */
 export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem, placeholder }: Props) {
@@ -40,21 +43,20 @@ export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem,
   useKeys([{ keys: "/", what: "Filter", group: "Table", run: () => input.current?.focus() }]);
 
   const suggest = (next: string, cursor: number) => {
-    const place = placeOf(next, cursor, vocabulary);
     asked.current += 1;
     const turn = asked.current;
     setChosen(-1);
-    if (place.keys && keysOf) {
-      void keysOf(place.keys.kind, place.keys.before).then((keys) => {
-        if (turn !== asked.current) return;
-        setShown({ place, words: keys.slice(0, MOST).map((key) => keyWord(place, key)) });
-      }, () => undefined);
-    } else {
+    // Without an answer there is no completion.
+    void completion().then(async ({ keyWord, placeOf }) => {
+      const place = placeOf(next, cursor, vocabulary);
       const begun = place.prefix.toLowerCase();
-      setShown({ place, words: place.words.filter((word) => word.toLowerCase().startsWith(begun) && word.toLowerCase() !== begun).slice(0, MOST) });
-    }
+      const words = place.keys && keysOf ? (await keysOf(place.keys.kind, place.keys.before)).map((key) => keyWord(place, key))
+        : place.words.filter((word) => word.toLowerCase().startsWith(begun) && word.toLowerCase() !== begun);
+      if (turn === asked.current) setShown({ place, words: words.slice(0, MOST) });
+    }).catch(() => undefined);
   };
-  const choose = (word: string) => {
+  const choose = async (word: string) => {
+    const { completed } = await completion();
     if (!shown || !input.current) return;
     const [next, cursor] = completed(text, input.current.selectionStart ?? text.length, shown.place, word);
     setText(next);
@@ -62,6 +64,7 @@ export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem,
     suggest(next, cursor);
   };
   const apply = (next: string, done: boolean) => {
+    asked.current += 1;
     setShown(null);
     if (next.trim() !== value) onChange(next.trim(), done);
   };
@@ -71,7 +74,7 @@ export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem,
     if (event.key === "ArrowDown" && words.length) setChosen((chosen + 1) % words.length);
     else if (event.key === "ArrowDown" && input.current) suggest(text, input.current.selectionStart ?? text.length);
     else if (event.key === "ArrowUp" && words.length) setChosen((chosen - 1 + words.length) % words.length);
-    else if ((event.key === "Enter" || event.key === "Tab") && words[chosen] !== undefined) choose(words[chosen]);
+    else if ((event.key === "Enter" || event.key === "Tab") && words[chosen] !== undefined) void choose(words[chosen]);
     else if (event.key === "Enter") apply(text, true);
     else if (event.key === "Escape" && open) setShown(null);
     else if (event.key === "Escape") input.current?.blur();
@@ -91,7 +94,7 @@ export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem,
           setText(event.target.value);
           suggest(event.target.value, event.target.selectionStart ?? event.target.value.length);
         }}
-        onKeyDown={press} onBlur={() => apply(text, true)}
+        onKeyDown={press} onFocus={() => void completion().catch(() => undefined)} onBlur={() => apply(text, true)}
       />
       {text !== "" && <IconButton icon="close" label="Clear the filter" onClick={() => {
         setText("");
@@ -104,7 +107,7 @@ export function FilterBox({ label, value, onChange, vocabulary, keysOf, problem,
               key={word} id={`${id}-${at}`} role="option" aria-selected={at === chosen} className="mono cut"
               onMouseDown={(event) => {
                 event.preventDefault();
-                choose(word);
+                void choose(word);
               }}
             >{word}</li>
           ))}

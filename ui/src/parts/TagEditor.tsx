@@ -1,24 +1,15 @@
 import { useState } from "react";
 import { Button } from "@/parts/Button";
 import { FormDialog, TextField } from "@/parts/Dialog";
+import { isOwn, type Tag } from "@/parts/tags";
 import { Chip } from "@/parts/Values";
 import { toast, toastError } from "@/parts/Toast";
-
-export interface Tag {
-  key: string;
-  value: string;
-}
 
 interface Props {
   tags: readonly Tag[];
   /** Sets one; the page shows it once its query is read again. */
   onSet: (key: string, value: string) => Promise<unknown>;
   onDelete: (key: string) => Promise<unknown>;
-}
-
-/** Whether a tag is one that people write, not one of the system's. */
-export function isOwn(tag: Tag): boolean {
-  return !tag.key.startsWith("mlflow.") && !tag.key.startsWith("millstream.");
 }
 
 /** Tags as chips: a click changes one, the cross removes it (with undo), the button adds one. */

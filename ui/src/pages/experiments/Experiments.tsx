@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "react";
+import { Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { useEvents } from "@/api/events";
 import { OverviewExperiments } from "@/api/schema";
@@ -81,9 +81,11 @@ export default function Experiments() {
         />
       )}
       {chosen.length > 0 && <ExperimentActions rows={chosen} deleted={state.stage === "deleted"} onClear={() => setSelected(new Set())} />}
-      {edited?.what === "rename" && <RenameExperiment id={edited.row.experiment_id} name={edited.row.name} onClose={() => setEdited(null)} />}
-      {edited?.what === "tags" && <ExperimentTags row={find(edited.row)} onClose={() => setEdited(null)} />}
-      {creating && <NewExperiment onClose={() => setCreating(false)} onMade={(id) => go(path`/exp/${id}`)} />}
+      <Suspense fallback={null}>
+        {edited?.what === "rename" && <RenameExperiment id={edited.row.experiment_id} name={edited.row.name} onClose={() => setEdited(null)} />}
+        {edited?.what === "tags" && <ExperimentTags row={find(edited.row)} onClose={() => setEdited(null)} />}
+        {creating && <NewExperiment onClose={() => setCreating(false)} onMade={(id) => go(path`/exp/${id}`)} />}
+      </Suspense>
     </Page>
   );
 }

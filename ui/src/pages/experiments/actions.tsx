@@ -1,13 +1,17 @@
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { call } from "@/api/client";
 import { queryClient, refresh } from "@/api/queries";
-import { CreateExperiment, DeleteExperiment, DeleteExperimentTag, GetExperiment, RestoreExperiment, SetExperimentTag, UpdateExperiment } from "@/api/schema";
+import { DeleteExperiment, GetExperiment, RestoreExperiment } from "@/api/schema";
 import { counted } from "@/base/format";
 import type { ExperimentRow } from "@/pages/experiments/columns";
 import { Button, IconButton } from "@/parts/Button";
-import { Dialog, FormDialog, TextField } from "@/parts/Dialog";
-import { TagDialog, TagEditor } from "@/parts/TagEditor";
 import { toast, toastError } from "@/parts/Toast";
+
+// Not part of the first page.
+export const RenameExperiment = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.RenameExperiment })));
+export const ExperimentTags = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.ExperimentTags })));
+export const NewExperiment = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.NewExperiment })));
+const TagExperiments = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.TagExperiments })));
 
 export const OVERVIEW = "experiments overview";
 
@@ -16,7 +20,8 @@ export async function refreshExperiments(): Promise<void> {
   await Promise.all([queryClient.invalidateQueries({ queryKey: [OVERVIEW] }), refresh(GetExperiment)]);
 }
 
-async function each(ids: readonly string[], run: (id: string) => Promise<unknown>): Promise<void> {
+/** Does it for each experiment, one after the other, and reads them again. */
+export async function each(ids: readonly string[], run: (id: string) => Promise<unknown>): Promise<void> {
   try {
     for (const id of ids) await run(id);
   } finally {
@@ -54,57 +59,10 @@ export function ExperimentActions({ rows, deleted, onClear }: { rows: readonly E
         <Button icon="trash" tone="bad" onClick={() => void deleteExperiments(rows).then(onClear)}>Delete</Button>
       </>}
       <span className="grow" /><IconButton icon="close" label="Clear the selection" keys="Esc" onClick={onClear} />
-      {open === "rename" && first && <RenameExperiment id={first.experiment_id} name={first.name} onClose={() => setOpen(null)} />}
-      {open === "tag" && <TagDialog
-        tag={{ key: "", value: "" }} title={`Tag ${told(rows)}`} onClose={() => setOpen(null)}
-        onSet={(key, value) => each(rows.map((row) => row.experiment_id), (id) => call(SetExperimentTag, { experiment_id: id, key, value }))}
-      />}
+      <Suspense fallback={null}>
+        {open === "rename" && first && <RenameExperiment id={first.experiment_id} name={first.name} onClose={() => setOpen(null)} />}
+        {open === "tag" && <TagExperiments rows={rows} title={`Tag ${told(rows)}`} onClose={() => setOpen(null)} />}
+      </Suspense>
     </div>
-  );
-}
-
-export function RenameExperiment({ id, name, onClose }: { id: string; name: string; onClose: () => void }) {
-  const [next, setNext] = useState(name);
-  const rename = (to: string) => call(UpdateExperiment, { experiment_id: id, new_name: to }).then(refreshExperiments);
-  return (
-    <FormDialog
-      title={`Rename ${name}`} action="Rename" disabled={!next.trim() || next === name} onClose={onClose}
-      onSubmit={() => rename(next.trim()).then(() => toast(`Renamed to ${next.trim()}`, { undo: () => rename(name) }))}
-    >
-      <TextField label="Name" value={next} onChange={setNext} focus />
-    </FormDialog>
-  );
-}
-
-/** Tags of one experiment, to add, change and remove. */
-export function ExperimentTags({ row, onClose }: { row: Pick<ExperimentRow, "experiment_id" | "name" | "tags">; onClose: () => void }) {
-  return (
-    <Dialog title={`Tags of ${row.name}`} onClose={onClose}>
-      <div className="dialog-body">
-        <TagEditor
-          tags={row.tags ?? []}
-          onSet={(key, value) => call(SetExperimentTag, { experiment_id: row.experiment_id, key, value }).then(refreshExperiments)}
-          onDelete={(key) => call(DeleteExperimentTag, { experiment_id: row.experiment_id, key }).then(refreshExperiments)}
-        />
-      </div>
-    </Dialog>
-  );
-}
-
-export function NewExperiment({ onClose, onMade }: { onClose: () => void; onMade: (id: string) => void }) {
-  const [name, setName] = useState("");
-  const [location, setLocation] = useState("");
-  return (
-    <FormDialog
-      title="New experiment" action="Create" disabled={!name.trim()} onClose={onClose}
-      onSubmit={async () => {
-        const made = await call(CreateExperiment, { name: name.trim(), ...(location.trim() ? { artifact_location: location.trim() } : {}) });
-        await refreshExperiments();
-        onMade(made.experiment_id);
-      }}
-    >
-      <TextField label="Name" value={name} onChange={setName} focus />
-      <TextField label="Artifact location" value={location} onChange={setLocation} mono hint="Left empty, the server chooses." />
-    </FormDialog>
   );
 }

@@ -2,7 +2,7 @@ import type { ExperimentSummary } from "@/api/schema";
 import { Link, path } from "@/frame/router";
 import { Sparkline } from "@/pages/experiments/Sparkline";
 import type { Column } from "@/parts/Table";
-import { isOwn } from "@/parts/TagEditor";
+import { isOwn } from "@/parts/tags";
 import { Chip, Count, Mark, Num, Time } from "@/parts/Values";
 import type { MenuItem } from "@/parts/Menu";
 

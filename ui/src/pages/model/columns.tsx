@@ -5,7 +5,7 @@ import type { RunMetrics } from "@/pages/model/data";
 import { StageChip } from "@/pages/model/stages";
 import type { MenuItem } from "@/parts/Menu";
 import type { Column } from "@/parts/Table";
-import { isOwn } from "@/parts/TagEditor";
+import { isOwn } from "@/parts/tags";
 import { Chip, Num, Time } from "@/parts/Values";
 
 export function columnsOf(

@@ -8,7 +8,8 @@ import {
 import { useEvents } from "@/api/events";
 import { counted } from "@/base/format";
 import { Dialog, FormDialog, TextField } from "@/parts/Dialog";
-import { TagEditor, type Tag } from "@/parts/TagEditor";
+import { TagEditor } from "@/parts/TagEditor";
+import type { Tag } from "@/parts/tags";
 import { toast } from "@/parts/Toast";
 
 const ELSEWHERE: ReadonlySet<string> = new Set(["run", "experiment"]);

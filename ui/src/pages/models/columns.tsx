@@ -3,7 +3,7 @@ import { Link, path } from "@/frame/router";
 import { difference } from "@/pages/models/change";
 import type { MenuItem } from "@/parts/Menu";
 import type { Column } from "@/parts/Table";
-import { isOwn } from "@/parts/TagEditor";
+import { isOwn } from "@/parts/tags";
 import { Chip, Count, Mark, Num, Time } from "@/parts/Values";
 
 const DIGITS = 5;

@@ -4,7 +4,7 @@ import { Link, path } from "@/frame/router";
 import { Drawer } from "@/parts/Drawer";
 import { Markdown } from "@/parts/Sanitised";
 import { Loaded } from "@/parts/States";
-import { isOwn } from "@/parts/TagEditor";
+import { isOwn } from "@/parts/tags";
 import { Chip, Duration, Facts, Num, RunStatus, Time } from "@/parts/Values";
 
 /** A run beside the table. */

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { Suspense, useState } from "react";
 import { address, withQuery } from "@/api/client";
 import type { Experiment, RunColumn } from "@/api/schema";
 import type { StateOf } from "@/base/url";
@@ -68,8 +68,10 @@ export function Toolbar({ id, experiment, state, set, columns, order, onColumns,
       </MenuButton>
       <Views experimentId={id} ready={ready} />
       <MenuButton label="More" items={more} />
-      {edited === "rename" && experiment && <RenameExperiment id={id} name={experiment.name} onClose={() => setEdited(null)} />}
-      {edited === "tags" && experiment && <ExperimentTags row={experiment} onClose={() => setEdited(null)} />}
+      <Suspense fallback={null}>
+        {edited === "rename" && experiment && <RenameExperiment id={id} name={experiment.name} onClose={() => setEdited(null)} />}
+        {edited === "tags" && experiment && <ExperimentTags row={experiment} onClose={() => setEdited(null)} />}
+      </Suspense>
     </>
   );
 }
