@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { bytes } from "@/base/format";
 import { asksFirst, LOOK_NAMES, looksOf, type Look } from "@/artifacts/kinds";
 import { contentAddress, nameOf, useFacts, type FileFacts, type Place } from "@/artifacts/place";
@@ -7,6 +7,7 @@ import { Icon } from "@/parts/Icon";
 import { Boundary, Loaded, Loading } from "@/parts/States";
 import { Switch } from "@/parts/Tabs";
 import { Time } from "@/parts/Values";
+import { lazily } from "@/parts/lazily";
 import "@/artifacts/artifacts.css";
 
 /** Another place with files of the same names, and what it is called. */
@@ -31,20 +32,20 @@ export interface ModelWays {
   actions?: (place: Place, folder: string) => ReactNode;
 }
 
-const ModelDescription = lazy(() => import("@/artifacts/model/ModelDescription"));
+const ModelDescription = lazily(() => import("@/artifacts/model/ModelDescription"));
 const VIEWERS = {
-  map: lazy(() => import("@/artifacts/viewers/MapFile")),
-  tree: lazy(() => import("@/artifacts/viewers/TreeFile")),
-  grid: lazy(() => import("@/artifacts/viewers/TableFile")),
-  page: lazy(() => import("@/artifacts/viewers/PageFile")),
-  notebook: lazy(() => import("@/artifacts/viewers/NotebookFile")),
-  prose: lazy(() => import("@/artifacts/viewers/ProseFile")),
-  image: lazy(() => import("@/artifacts/viewers/ImageFile")),
-  pdf: lazy(() => import("@/artifacts/viewers/PdfFile")),
-  audio: lazy(() => import("@/artifacts/viewers/MediaFile")),
-  video: lazy(() => import("@/artifacts/viewers/MediaFile")),
-  source: lazy(() => import("@/artifacts/viewers/TextFile")),
-  bytes: lazy(() => import("@/artifacts/viewers/BytesFile")),
+  map: lazily(() => import("@/artifacts/viewers/MapFile")),
+  tree: lazily(() => import("@/artifacts/viewers/TreeFile")),
+  grid: lazily(() => import("@/artifacts/viewers/TableFile")),
+  page: lazily(() => import("@/artifacts/viewers/PageFile")),
+  notebook: lazily(() => import("@/artifacts/viewers/NotebookFile")),
+  prose: lazily(() => import("@/artifacts/viewers/ProseFile")),
+  image: lazily(() => import("@/artifacts/viewers/ImageFile")),
+  pdf: lazily(() => import("@/artifacts/viewers/PdfFile")),
+  audio: lazily(() => import("@/artifacts/viewers/MediaFile")),
+  video: lazily(() => import("@/artifacts/viewers/MediaFile")),
+  source: lazily(() => import("@/artifacts/viewers/TextFile")),
+  bytes: lazily(() => import("@/artifacts/viewers/BytesFile")),
 } satisfies Record<Exclude<Look, "model">, unknown>;
 
 interface Props {

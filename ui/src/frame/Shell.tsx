@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
+import { Suspense, useEffect, useState, type ReactNode } from "react";
 import { useKeys } from "@/base/keys";
 import { usePath } from "@/base/location";
 import { isDark, setPreference, usePreferences } from "@/base/preferences";
@@ -8,12 +8,13 @@ import { Icon, type IconName } from "@/parts/Icon";
 import { Boundary } from "@/parts/States";
 import { Toasts } from "@/parts/Toast";
 import { Tooltip } from "@/parts/Tooltip";
+import { lazily } from "@/parts/lazily";
 
 // Not part of the first page; the palette comes right after it, as who opens it types on at once.
 const paletteChunk = () => import("@/frame/CommandPalette");
-const CommandPalette = lazy(paletteChunk);
-const KeyHelp = lazy(() => import("@/frame/KeyHelp"));
-const Inspector = lazy(() => import("@/frame/Inspector"));
+const CommandPalette = lazily(paletteChunk);
+const KeyHelp = lazily(() => import("@/frame/KeyHelp"));
+const Inspector = lazily(() => import("@/frame/Inspector"));
 
 const PALETTE_MS = 1000;
 

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { useOperation } from "@/api/queries";
 import { GetExperiment } from "@/api/schema";
 import { count, counted } from "@/base/format";
@@ -17,10 +17,11 @@ import { Boundary, Empty, Loaded } from "@/parts/States";
 import { Switch } from "@/parts/Tabs";
 import { Chip } from "@/parts/Values";
 import { toast } from "@/parts/Toast";
+import { lazily } from "@/parts/lazily";
 import { brushText, kept as keptBy, readBrush, type Brush } from "@/plots/brush";
 import "@/pages/compare/compare.css";
 
-const AddRuns = lazy(() => import("@/pages/compare/AddRuns"));
+const AddRuns = lazily(() => import("@/pages/compare/AddRuns"));
 
 export type State = ReturnType<typeof useUrlState<typeof STATE>>[0];
 export type SetState = ReturnType<typeof useUrlState<typeof STATE>>[1];

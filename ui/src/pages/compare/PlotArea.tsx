@@ -1,8 +1,9 @@
 // The plot over the table: one tab a kind of plot, its columns chosen beside the tabs.
-import { lazy, Suspense, useCallback, useMemo, type ComponentType } from "react";
+import { Suspense, useCallback, useMemo, type ComponentType } from "react";
 import { IconButton } from "@/parts/Button";
 import { Loading } from "@/parts/States";
 import { Tabs } from "@/parts/Tabs";
+import { lazily } from "@/parts/lazily";
 import type { SetState, State } from "@/pages/compare/Compare";
 import { chosenByDefault, type Comparison } from "@/pages/compare/data";
 import { ParallelTab } from "@/pages/compare/ParallelTab";
@@ -28,11 +29,11 @@ export interface PlotProps extends Props {
 }
 
 // The first plot comes with the page, the others when they are opened.
-const ScatterTab = lazy(() => import("@/pages/compare/ScatterTab"));
-const ContourTab = lazy(() => import("@/pages/compare/ContourTab"));
-const BoxTab = lazy(() => import("@/pages/compare/BoxTab"));
-const LinesTab = lazy(() => import("@/pages/compare/LinesTab"));
-const ImportanceTab = lazy(() => import("@/pages/compare/ImportanceTab"));
+const ScatterTab = lazily(() => import("@/pages/compare/ScatterTab"));
+const ContourTab = lazily(() => import("@/pages/compare/ContourTab"));
+const BoxTab = lazily(() => import("@/pages/compare/BoxTab"));
+const LinesTab = lazily(() => import("@/pages/compare/LinesTab"));
+const ImportanceTab = lazily(() => import("@/pages/compare/ImportanceTab"));
 
 const TABS: readonly { key: Tab; label: string; body: ComponentType<PlotProps>; table: boolean }[] = [
   { key: "parallel", label: "Parallel", body: ParallelTab, table: true },

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { call } from "@/api/client";
 import { queryClient, refresh } from "@/api/queries";
 import { DeleteExperiment, GetExperiment, RestoreExperiment } from "@/api/schema";
@@ -6,12 +6,13 @@ import { counted } from "@/base/format";
 import type { ExperimentRow } from "@/pages/experiments/columns";
 import { Button, IconButton } from "@/parts/Button";
 import { toast, toastError } from "@/parts/Toast";
+import { lazily } from "@/parts/lazily";
 
 // Not part of the first page.
-export const RenameExperiment = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.RenameExperiment })));
-export const ExperimentTags = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.ExperimentTags })));
-export const NewExperiment = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.NewExperiment })));
-const TagExperiments = lazy(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.TagExperiments })));
+export const RenameExperiment = lazily(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.RenameExperiment })));
+export const ExperimentTags = lazily(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.ExperimentTags })));
+export const NewExperiment = lazily(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.NewExperiment })));
+const TagExperiments = lazily(() => import("@/pages/experiments/dialogs").then((dialogs) => ({ default: dialogs.TagExperiments })));
 
 export const OVERVIEW = "experiments overview";
 

@@ -1,12 +1,13 @@
-import { lazy, Suspense, useMemo, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 import { Artifacts, type Choice } from "@/artifacts/Artifacts";
 import { placeOfModel, placeOfRun } from "@/artifacts/place";
 import type { Run } from "@/api/schema";
 import { folderModel, useRunModels, type RunModel } from "@/pages/run/models";
 import { Button } from "@/parts/Button";
 import { Empty, Loading } from "@/parts/States";
+import { lazily } from "@/parts/lazily";
 
-const RegisterDialog = lazy(() => import("@/pages/run/RegisterDialog"));
+const RegisterDialog = lazily(() => import("@/pages/run/RegisterDialog"));
 
 interface Props extends Choice {
   run: Run;

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import ModelDescription from "@/artifacts/model/ModelDescription";
 import { placeOfModel, placeOfRun } from "@/artifacts/place";
 import type { Run } from "@/api/schema";
@@ -8,8 +8,9 @@ import { Button } from "@/parts/Button";
 import { Icon } from "@/parts/Icon";
 import { Empty, Loading } from "@/parts/States";
 import { Chip, Mark, Time } from "@/parts/Values";
+import { lazily } from "@/parts/lazily";
 
-const RegisterDialog = lazy(() => import("@/pages/run/RegisterDialog"));
+const RegisterDialog = lazily(() => import("@/pages/run/RegisterDialog"));
 
 interface Props {
   run: Run;

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { prefetch, useOperation } from "@/api/queries";
 import { GetExperiment, GetRun, type Run as RunRecord } from "@/api/schema";
 import { useKeys } from "@/base/keys";
@@ -16,12 +16,13 @@ import { MenuButton } from "@/parts/Menu";
 import { Boundary, Loaded, Loading } from "@/parts/States";
 import { Tabs } from "@/parts/Tabs";
 import { Chip, RunStatus } from "@/parts/Values";
+import { lazily } from "@/parts/lazily";
 import "@/pages/run/run.css";
 
-const Files = lazy(() => import("@/pages/run/Files"));
-const Logs = lazy(() => import("@/pages/run/Logs"));
-const Models = lazy(() => import("@/pages/run/Models"));
-const RegisterDialog = lazy(() => import("@/pages/run/RegisterDialog"));
+const Files = lazily(() => import("@/pages/run/Files"));
+const Logs = lazily(() => import("@/pages/run/Logs"));
+const Models = lazily(() => import("@/pages/run/Models"));
+const RegisterDialog = lazily(() => import("@/pages/run/RegisterDialog"));
 
 const TABS: readonly { key: Tab; label: string }[] = [
   { key: "overview", label: "Overview" }, { key: "charts", label: "Charts" }, { key: "system", label: "System" },

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { useEvents } from "@/api/events";
 import { fetched, queryClient, useOperation } from "@/api/queries";
@@ -21,12 +21,13 @@ import { FilterBox } from "@/parts/FilterBox";
 import { RUN_WORDS, withCondition, type KeyKind } from "@/parts/filter";
 import { Boundary, Empty, ErrorCard, Loading } from "@/parts/States";
 import { Table, type TableHandle } from "@/parts/Table";
+import { lazily } from "@/parts/lazily";
 import "@/pages/runs/runs.css";
 
 // The table comes first; what is opened beside it comes when it is opened.
-const ChartsPane = lazy(() => import("@/pages/runs/ChartsPane"));
-const ColumnPicker = lazy(() => import("@/pages/runs/ColumnPicker"));
-const Peek = lazy(() => import("@/pages/runs/Peek"));
+const ChartsPane = lazily(() => import("@/pages/runs/ChartsPane"));
+const ColumnPicker = lazily(() => import("@/pages/runs/ColumnPicker"));
+const Peek = lazily(() => import("@/pages/runs/Peek"));
 
 /** How many keys are read for the default columns and the charts; the picker reads all. */
 export const COLUMNS_READ = 2000;

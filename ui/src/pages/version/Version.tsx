@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { prefetch, useOperation } from "@/api/queries";
 import { GetModelVersion, GetRegisteredModel, GetRun, ListEndpoints, SearchTransitionRequests, type ModelVersion } from "@/api/schema";
 import ModelDescription from "@/artifacts/model/ModelDescription";
@@ -25,10 +25,11 @@ import { Boundary, Empty, Loaded, Loading } from "@/parts/States";
 import { Tabs } from "@/parts/Tabs";
 import { toastError } from "@/parts/Toast";
 import { Chip, Facts, Mark, Time } from "@/parts/Values";
+import { lazily } from "@/parts/lazily";
 import "@/pages/models/models.css";
 import "@/pages/version/version.css";
 
-const Artifacts = lazy(() => import("@/artifacts/Artifacts").then((module) => ({ default: module.Artifacts })));
+const Artifacts = lazily(() => import("@/artifacts/Artifacts").then((module) => ({ default: module.Artifacts })));
 
 const STATE = { tab: choice(["overview", "model", "files", "compare", "requests", "comments", "activity"]), path: text(), look: text(), other: text(), all: flag() };
 const FRESH_MS = 30_000;
