@@ -1,0 +1,1 @@
+"""Runs that are run again: their code, environment, data and parameters rebuilt, their results compared."""
