@@ -136,6 +136,7 @@ SYSTEM_METRICS_SAMPLING_INTERVAL = _setting("SYSTEM_METRICS_SAMPLING_INTERVAL", 
 SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING = _setting("SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", int, 1, "samples averaged into one point")
 SYSTEM_METRICS_NODE_ID = _setting("SYSTEM_METRICS_NODE_ID", str, None, "name of this machine in the keys of system metrics")
 CAPTURE_ENVIRONMENT = _setting("CAPTURE_ENVIRONMENT", _boolean, True, "note Python, packages and hardware of each run", OURS)
+CAPTURE_PROGRAM = _setting("CAPTURE_PROGRAM", _boolean, True, "note the file, the arguments and the folder that the program of each run was started with, so that `millstream rerun` can start it again; what is named like a password or a token is left out", OURS)
 SUPPRESS_PRINTING_URL_TO_STDOUT = _setting("SUPPRESS_PRINTING_URL_TO_STDOUT", _boolean, False, "do not print the address of a run when it ends")
 LOGGING_LEVEL = _setting("LOGGING_LEVEL", str, "INFO", "level of our own log messages")
 
@@ -179,6 +180,8 @@ WEBHOOK_RETENTION_DAYS = _setting("WEBHOOK_RETENTION_DAYS", float, 30.0, "days t
 # Environments of models and projects
 ENV_ROOT = _setting("ENV_ROOT", str, None, "the folder of the virtual environments that are built for models and projects; millstream/envs in the user's cache folder unless given")
 ALLOW_PYTHON_DOWNLOADS = _setting("ALLOW_PYTHON_DOWNLOADS", _boolean, False, "let uv download a Python that this machine does not have", OURS)
+CONDA_HOME = _setting("CONDA_HOME", str, None, "the folder of an installation of conda, for environments with packages that only conda has")
+CONDA_CREATE_ENV_CMD = _setting("CONDA_CREATE_ENV_CMD", str, None, "the program that makes those: conda, mamba or micromamba; the first that is installed unless given")
 
 # Database
 SQLITE_SYNCHRONOUS = _setting("SQLITE_SYNCHRONOUS", str, "FULL", "SQLite's synchronous pragma; FULL means a reply is on the disk", OURS)

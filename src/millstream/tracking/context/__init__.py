@@ -19,6 +19,7 @@ from millstream.tracking.context.container import Container
 from millstream.tracking.context.databricks import Databricks
 from millstream.tracking.context.git import Git
 from millstream.tracking.context.notebook import Notebook
+from millstream.tracking.context.program import Program
 from millstream.tracking.context.source import Source
 
 __all__ = ["RunContextProvider", "collect_late_tags", "collect_tags"]
@@ -45,7 +46,8 @@ def collect_tags() -> dict[str, str]:
     provider that fails is logged and left out: this never raises.
     """
     collected: dict[str, str] = {}
-    for kind in (Source, Git, Notebook, Databricks, Container, *_plugged_in()):
+    kinds: tuple[type[RunContextProvider], ...] = (Source, Program, Git, Notebook, Databricks, Container)
+    for kind in (*kinds, *_plugged_in()):
         collected.update(_guarded(kind.__name__, partial(_tags, kind)))
     collected.update(_guarded("RUN_CONTEXT", _declared))
     return collected
