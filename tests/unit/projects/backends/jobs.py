@@ -1,0 +1,70 @@
+"""Jobs for backends: a project of one script, and the run that it is recorded in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from millstream.projects.commands import Command
+from millstream.projects.files import DockerEnvironment, EntryPoint, ProjectFile
+from millstream.projects.job import Job
+from millstream.projects.sources import Source
+from millstream.tracking import stores
+from millstream.tracking.client import MlflowClient
+
+SCRIPT = """\
+import json, os, sys
+print(json.dumps({
+    "arguments": sys.argv[1:], "run": os.environ["MLFLOW_RUN_ID"], "store": os.environ["MLFLOW_TRACKING_URI"],
+    "files": sorted(os.listdir(os.path.dirname(os.path.abspath(__file__)))),
+}), flush=True)
+"""
+
+
+def project(folder: Path, script: str = SCRIPT) -> Path:
+    """A folder with ``train.py``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "train.py").write_text(script)
+    return folder
+
+
+def job(
+    folder: Path, argv: tuple[str, ...] = ("python", "train.py", "0.5"), *, config: Mapping[str, Any] | None = None,
+    file: ProjectFile | None = None, parameters: Mapping[str, str] | None = None, tracking_uri: str | None = None,
+    **fields: Any,
+) -> Job:
+    """A job of the entry point ``main`` of a folder, as it is submitted; its run is there, and RUNNING."""
+    uri = tracking_uri or stores.get_tracking_uri()
+    run = MlflowClient(uri).create_run("0")
+    variables = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_RUN_ID": run.info.run_id, "MLFLOW_EXPERIMENT_ID": "0"}
+    given: dict[str, Any] = {
+        "source": Source(str(folder), folder), "project": file or ProjectFile("Loan default"),
+        "entry_point": EntryPoint("main", "python train.py {rate}"), "parameters": parameters or {"rate": "0.5"},
+        "command": Command(argv), "environment": None, "environment_manager": "local", "variables": variables,
+        "folder": folder, "backend_config": config or {}, **fields,
+    }
+    return Job(run_id=run.info.run_id, experiment_id="0", tracking_uri=uri, **given)
+
+
+def docker(**fields: Any) -> ProjectFile:
+    """A project file with a ``docker_env``."""
+    return ProjectFile("Loan default", docker_env=DockerEnvironment(**{"image": "team/base:1", **fields}))
+
+
+def status(of: Job) -> str:
+    """Where the run of a job stands in the store."""
+    return str(MlflowClient(of.tracking_uri).get_run(of.run_id).info.status)
+
+
+def tags(of: Job) -> dict[str, str]:
+    """The tags of the run of a job."""
+    return dict(MlflowClient(of.tracking_uri).get_run(of.run_id).data.tags)
+
+
+def output(of: Job) -> str:
+    """What is kept of a job's output."""
+    return MlflowClient(of.tracking_uri).load_text(of.run_id, "logs/project.log")
+
+
+__all__ = ["SCRIPT", "docker", "job", "output", "project", "status", "tags"]
