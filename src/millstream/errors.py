@@ -28,7 +28,9 @@
     │   ├── MonitorNotFound
     │   ├── ServingEndpointNotFound
     │   ├── ArtifactNotFound
-    │   └── PythonNotFound            no interpreter of the asked version on this machine
+    │   ├── PythonNotFound            no interpreter of the asked version on this machine
+    │   ├── ProjectNotFound           no project, repository, version or folder of one is there
+    │   └── EntryPointNotFound        a project that has no entry point of this name
     ├── EndpointNotFound              (ENDPOINT_NOT_FOUND, 404)
     ├── MethodNotAllowed              (ENDPOINT_NOT_FOUND, 405)
     ├── AlreadyExists                 (RESOURCE_ALREADY_EXISTS, 400)
@@ -48,6 +50,7 @@
     │   └── Unreachable               a server that does not answer, seen from the client
     ├── NotServing                    (TEMPORARILY_UNAVAILABLE, 503), an endpoint without a ready scoring process
     ├── EnvironmentFailed             (INTERNAL_ERROR, 500), a virtual environment that cannot be built
+    ├── ProjectFailed                 (INTERNAL_ERROR, 500), the run of a project that did not end well
     └── IntegrityError                (DATA_LOSS, 500), a checksum that does not match
         └── CorruptModel              a file of a model that is not what was saved
 
@@ -321,6 +324,14 @@ class PythonNotFound(NotFound):
     """No interpreter of the asked version is on this machine."""
 
 
+class ProjectNotFound(NotFound):
+    """No project lies there, or its source does not have the version or folder."""
+
+
+class EntryPointNotFound(NotFound):
+    """A project has no entry point of this name."""
+
+
 class EndpointNotFound(MillstreamError):
     """A path that no operation has."""
 
@@ -428,6 +439,10 @@ class NotServing(MillstreamError):
 
 class EnvironmentFailed(MillstreamError):
     """A virtual environment that cannot be built; the message is what the installer said."""
+
+
+class ProjectFailed(MillstreamError):
+    """A run of a project that failed or was cancelled; the message has the end of its output."""
 
 
 class IntegrityError(MillstreamError):

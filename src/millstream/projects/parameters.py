@@ -109,7 +109,7 @@ def _uri(parameter: Parameter, value: str, start: Path, folder: Path) -> str:
         return value
     found = _there(os.path.expanduser(path), start, folder)
     if found is None:
-        raise InvalidValue(f"the parameter {parameter.name} is a URI, and {value!r} is neither one nor a path that exists",
+        raise InvalidValue(f"the parameter {parameter.name} is a URI, and {value!r} is none, nor a path that exists",
                            hint="give an address with a scheme, such as s3://bucket/key, or a path that exists")
     return found.as_uri() if urlsplit(value).scheme == "file" else str(found)
 
