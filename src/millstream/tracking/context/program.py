@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from millstream import settings
+from millstream.tracking.context.git import Checkout
 from millstream.tracking.context.source import started_module
 
 PROGRAM = "millstream.program"
@@ -35,14 +36,17 @@ class Program:
         return self.file is not None and settings.CAPTURE_PROGRAM.get()
 
     def tags(self) -> dict[str, str]:
-        """One tag: a JSON object with ``path``, ``sha256``, ``module`` (after ``-m``), ``arguments`` and ``folder``.
+        """One tag: a JSON object with ``path``, ``sha256``, ``module`` (after ``-m``), ``arguments``, ``folder`` and
+        ``repository``, the folder of the checkout that the file lies in.
 
         ``arguments`` holds null for each that is not recorded.
         """
         if self.file is None:
             return {}
+        checkout = Checkout.containing(Path(self.file).parent)
         started = {"path": self.file, "sha256": _sha256(self.file), "module": started_module(),
-                   "arguments": without_secrets(sys.argv[1:]), "folder": os.getcwd()}
+                   "arguments": without_secrets(sys.argv[1:]), "folder": os.getcwd(),
+                   "repository": str(checkout.root) if checkout else None}
         text = json.dumps(started)
         return {PROGRAM: text} if len(text) <= _LONGEST else {PROGRAM: json.dumps({**started, "arguments": [None]})}
 

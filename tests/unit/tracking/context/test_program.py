@@ -29,8 +29,12 @@ def test_a_script_with_its_arguments_and_folder(tmp_path: Path) -> None:
     (tmp_path / "code/train.py").write_text(SCRIPT)
     assert started("code/train.py", "--depth", "3", "ä b", folder=tmp_path) == {
         "path": str(tmp_path / "code/train.py"), "sha256": hashlib.sha256(SCRIPT.encode()).hexdigest(), "module": None,
-        "arguments": ["--depth", "3", "ä b"], "folder": str(tmp_path),
+        "arguments": ["--depth", "3", "ä b"], "folder": str(tmp_path), "repository": None,
     }
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    found = started("train.py", folder=tmp_path / "code")
+    assert found is not None
+    assert (found["repository"], found["folder"]) == (str(tmp_path), str(tmp_path / "code"))
 
 
 def test_a_module(tmp_path: Path) -> None:
