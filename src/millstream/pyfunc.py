@@ -15,6 +15,7 @@ from millstream.flavors.pyfunc import (
     log_model,
     save_model,
 )
+from millstream.inference.spark import spark_udf
 
 load_pyfunc = load_model  # its name before MLflow 1.0, still in use
 
@@ -32,6 +33,7 @@ __all__ = [
     "CODE", "DATA", "ENV", "FLAVOR_NAME", "MAIN", "MODEL_CODE_PATH", "MODEL_CONFIG", "PY_VERSION",
     "PyFuncModel", "PythonModel", "PythonModelContext", "add_to_model", "build_model_env", "get_default_conda_env",
     "get_default_pip_requirements", "get_model_dependencies", "load_model", "load_pyfunc", "log_model", "save_model",
+    "spark_udf",
 ]
 # `millstream.pyfunc.model` and others stand for modules elsewhere, which needs the form of a package.
 __path__: list[str] = []
