@@ -23,9 +23,10 @@ const KINDS: Record<string, { icon: IconName; name: string; to: (id: string) => 
 };
 const MOST = 10;
 
-/** Everything by its name: experiments, runs and models, by name or id, and every command of the page. */
-export default function CommandPalette({ onClose }: { onClose: () => void }) {
-  const [text, setText] = useState("");
+/** Everything by its name: experiments, runs and models, by name or id, and every command of the page. `typed` is there already. */
+export default function CommandPalette({ typed, onClose }: { typed: string; onClose: () => void }) {
+  const [given, setText] = useState<string | null>(null);
+  const text = given ?? typed;
   const [chosen, setChosen] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
   const go = useGo();

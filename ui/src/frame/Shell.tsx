@@ -10,7 +10,7 @@ import { Toasts } from "@/parts/Toast";
 import { Tooltip } from "@/parts/Tooltip";
 import { lazily } from "@/parts/lazily";
 
-// Not part of the first page; the palette comes right after it, as who opens it types on at once.
+// Not part of the first page; the palette comes right after it.
 const paletteChunk = () => import("@/frame/CommandPalette");
 const CommandPalette = lazily(paletteChunk);
 const KeyHelp = lazily(() => import("@/frame/KeyHelp"));
@@ -44,7 +44,11 @@ export function Shell({ nowhere }: { nowhere: ReactNode }) {
   const path = usePath();
   const go = useGo();
   const [open, setOpen] = useState<"palette" | "keys" | "inspector" | null>(null);
-  const close = () => setOpen(null);
+  const [typed, setTyped] = useState("");
+  const close = () => {
+    setTyped("");
+    setOpen(null);
+  };
   useEffect(() => {
     const timer = setTimeout(() => void paletteChunk().catch(() => undefined), PALETTE_MS);
     return () => clearTimeout(timer);
@@ -85,8 +89,13 @@ export function Shell({ nowhere }: { nowhere: ReactNode }) {
       <main id="content" className="page" tabIndex={-1}>
         <Boundary key={path} what="The page could not be shown"><Outlet nowhere={nowhere} /></Boundary>
       </main>
+      {open === "palette" && (
+        // Who opens the palette types on at once, whether it is there or not.
+        <Suspense fallback={<input className="unseen" aria-label="Search and commands" autoFocus onChange={(event) => setTyped(event.target.value)} />}>
+          <CommandPalette typed={typed} onClose={close} />
+        </Suspense>
+      )}
       <Suspense fallback={null}>
-        {open === "palette" && <CommandPalette onClose={close} />}
         {open === "keys" && <KeyHelp onClose={close} />}
         {open === "inspector" && <Inspector onClose={close} />}
       </Suspense>

@@ -1,16 +1,12 @@
-import { memo, useLayoutEffect, useMemo, useRef, useState, type PointerEvent } from "react";
+import { memo, useCallback, useMemo } from "react";
 import { counted, number } from "@/base/format";
-import { useDark } from "@/base/preferences";
 import { resolved } from "@/charts/colours";
 import { boxesOf, type Box } from "@/plots/box";
-import { cleared, useWidth } from "@/plots/canvas";
-import type { Dimension } from "@/plots/dimension";
-import { Frame, MARGIN, roomOf } from "@/plots/Frame";
-import { RunTip, type NamedRun } from "@/plots/RunTip";
-import { dots } from "@/plots/Scatter";
-import { dimensionOf } from "@/plots/dimension";
+import { dimensionOf, type Dimension } from "@/plots/dimension";
+import { dots, Frame, upScale, usePlane } from "@/plots/Frame";
+import type { NamedRun } from "@/plots/RunTip";
 import { scaleOf } from "@/plots/scale";
-import { nearestPoint, shift, type Points } from "@/plots/scatter";
+import { shift, type Points } from "@/plots/scatter";
 
 interface Props {
   by: Dimension;
@@ -25,6 +21,7 @@ interface Props {
 const WIDEST = 90;
 const SHARE = 0.55;
 const REACH = 10;
+const MANY = 500;
 
 /** The boxes of kept runs: numbers are named as they are shown. */
 export function boxesBy(by: Dimension, y: Dimension, kept: readonly number[]): readonly Box[] {
@@ -33,48 +30,31 @@ export function boxesBy(by: Dimension, y: Dimension, kept: readonly number[]): r
 
 /** A box a category, with all of its runs as points. */
 export const BoxPlot = memo(function BoxPlot({ by, y, boxes, runs, isLog, onOpen, height }: Props) {
-  const place = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const width = useWidth(place);
-  const dark = useDark();
-  const [hovered, setHovered] = useState(-1);
-  const [wide, high] = roomOf(width, height);
+  const plane = usePlane(height);
+  const { wide, high } = plane;
   const categories = useMemo(() => ({ ...dimensionOf(by.key, by.title, ["a", "b"]), categories: boxes.map((box) => box.name), domain: [0, Math.max(0, boxes.length - 1)] as const }), [by, boxes]);
   const xScale = useMemo(() => scaleOf(categories, [0, wide], { ticks: wide / 240, longest: Math.max(6, Math.floor(wide / Math.max(1, boxes.length) / 7)) }), [categories, wide, boxes.length]);
-  const yScale = useMemo(() => scaleOf(y, [high, 0], { log: isLog(y), ticks: 6, longest: 9 }), [y, high, isLog]);
+  const yScale = useMemo(() => upScale(y, high, isLog(y)), [y, high, isLog]);
   const half = Math.min(WIDEST, SHARE * (wide / Math.max(1, boxes.length))) / 2;
   const points = useMemo((): Points => {
     const placed = boxes.flatMap((box, at) => box.runs.map((run) => ({ run, x: xScale.place(at) + shift(run) * half * 1.4, y: yScale.place(y.values[run] ?? NaN) }))).filter((point) => !Number.isNaN(point.y));
     return { runs: placed.map((point) => point.run), x: Float64Array.from(placed, (point) => point.x), y: Float64Array.from(placed, (point) => point.y) };
   }, [boxes, xScale, yScale, half, y]);
-  useLayoutEffect(() => {
-    const context = canvas.current && width > 0 ? cleared(canvas.current, width, height) : null;
-    if (!context) return;
-    context.translate(MARGIN.left, MARGIN.top);
+  const paint = useCallback((context: CanvasRenderingContext2D) => {
     const accent = resolved("var(--accent)");
-    return dots(context, points, () => accent, points.runs.length > 500 ? 0.35 : 0.65, points.runs.length > 500 ? 2 : 3);
-  }, [points, width, height, dark]);
-  const hover = (event: PointerEvent<HTMLDivElement>) => {
-    const rect = event.currentTarget.getBoundingClientRect();
-    setHovered(nearestPoint(points, event.clientX - rect.left - MARGIN.left, event.clientY - rect.top - MARGIN.top, REACH));
-  };
-  const run = points.runs[hovered];
-  const named = run === undefined ? undefined : runs[run];
+    const many = points.runs.length > MANY;
+    return dots(context, points, () => accent, many ? 0.35 : 0.65, many ? 2 : 3);
+  }, [points]);
   const count = boxes.reduce((sum, box) => sum + box.runs.length, 0);
   const facts = `${counted(count, "run")} in ${counted(boxes.length, "category", "categories")}; the box holds the middle half, the line is the median`;
   return (
-    <>
-      <p className="plot-facts soft figure">{facts}</p>
-      <Frame
-        label="Box plot" summary={`${y.title} by ${by.title}: ${boxes.map((box) => `${box.name} has the median ${number(box.median, 4)} of ${counted(box.runs.length, "run")}`).join(", ")}.`}
-        place={place} canvas={canvas} width={width} height={height} x={xScale} y={yScale} xName={by.title} yName={y.title}
-        onMove={hover} onLeave={() => setHovered(-1)} onPick={() => named && onOpen(named)}
-        tip={named && run !== undefined && <RunTip run={named} at={run} x={(points.x[hovered] ?? 0) + MARGIN.left} y={(points.y[hovered] ?? 0) + MARGIN.top} width={width} dimensions={[by, y]} />}
-      >
-        {boxes.map((box, at) => <BoxShape key={box.name} box={box} x={xScale.place(at)} half={half} floor={high} placeOf={yScale.place} />)}
-        {named && <circle className="plot-point" cx={points.x[hovered]} cy={points.y[hovered]} r={5} />}
-      </Frame>
-    </>
+    <Frame
+      label="Box plot" plane={plane} x={xScale} y={yScale} xName={by.title} yName={y.title} facts={facts}
+      summary={`${y.title} by ${by.title}: ${boxes.map((box) => `${box.name} has the median ${number(box.median, 4)} of ${counted(box.runs.length, "run")}`).join(", ")}.`}
+      runs={runs} points={points} reach={REACH} paint={paint} dimensions={[by, y]} onOpen={onOpen}
+    >
+      {boxes.map((box, at) => <BoxShape key={box.name} box={box} x={xScale.place(at)} half={half} floor={high} placeOf={yScale.place} />)}
+    </Frame>
   );
 });
 
