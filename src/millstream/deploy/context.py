@@ -20,11 +20,11 @@ from urllib.parse import unquote
 
 from millstream._version import VERSION
 from millstream.deploy import wheel
-from millstream.environments.building import AS_ARGUMENTS, SEEDS, Environment
-from millstream.environments.lines import ARCHIVE
-from millstream.errors import AlreadyExists, InvalidValue
+from millstream.environments.building import SEEDS, Environment
+from millstream.environments.installing import AS_ARGUMENTS
+from millstream.environments.lines import ARCHIVE, distribution_in
+from millstream.errors import AlreadyExists, InvalidValue, NotSupported
 from millstream.flavors import isolated, loading
-from millstream.models.environment_files import distribution_in
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
 from millstream.serving.run import name_of
 
@@ -61,7 +61,7 @@ def write_context(
 
     Raises AlreadyExists for a folder with something in it, unless ``force`` replaces what was written there before,
     UntrustedModel for a model of unknown origin, InvalidValue for what is no image or no version, NotSupported for
-    packages of conda's own where conda is asked for, and as looking up the model does.
+    packages that only conda has, and as looking up the model does.
     """
     target = Path(folder).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -119,6 +119,11 @@ def _model(
     isolated.check_origin(folder)  # the image trusts it
     manager = isolated.managed(manager)
     wanted = isolated.environment_of(folder, manager=manager, with_mlflow=with_mlflow)
+    if wanted.conda:
+        raise NotSupported(
+            f"the model needs packages of conda, which the image has not: {', '.join(wanted.conda.own)}",
+            hint="save the model again with what it needs in pip_requirements",
+        )
     lines = [*_seeds(wanted), *(_taken_along(line, files) for line in wanted.requirements), ours]
     (files / "constraints.txt").write_text("".join(f"{line}\n" for line in wanted.constraints), encoding="utf-8")
     shutil.copytree(folder, work / "model", ignore=shutil.ignore_patterns("__pycache__"))

@@ -2,7 +2,8 @@
 
 An environment lies in the folder of ENV_ROOT under a key made of its interpreter and its requirements: who asks for the
 same again, in any process, gets the same one at once. It is built beside, and moved into place when it is whole, while
-a lock keeps others from building it too. Files are links into uv's cache, where the file system has links.
+a lock keeps others from building it too. Files are links into uv's cache, where the file system has links. One with
+packages that only conda has is made in its place by conda, as it cannot be moved, and counts once it has its stamp.
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ import hashlib
 import json
 import logging
 import os
+import platform
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote
 
 from millstream import settings
-from millstream.environments import interpreters
+from millstream.environments import conda, conda_files, folders, interpreters
+from millstream.environments.conda_files import Conda
+from millstream.environments.installing import Workplace
 from millstream.environments.lines import ARCHIVE, checked
 from millstream.environments.ourselves import Ourselves, ourselves
-from millstream.environments.pip_settings import uv_variables
+from millstream.environments.places import environments_folder
 from millstream.errors import EnvironmentFailed, InvalidValue
 
 __all__ = [
-    "AS_ARGUMENTS", "SEEDS", "Built", "Environment", "build", "built", "environments_folder", "key_of", "remove",
-    "size_of", "sweep",
+    "SEEDS", "Built", "Environment", "build", "built", "environments_folder", "key_of", "remove", "size_of", "sweep",
 ]
 
 logger = logging.getLogger("millstream")
@@ -40,13 +41,10 @@ logger = logging.getLogger("millstream")
 STAMP = "millstream-environment.json"
 _USED = ".last-used"
 _UNFINISHED = ".building-"
-_KEY = re.compile(r"py\d+\.\d+-[0-9a-f]{32}")
+_KEY = re.compile(r"(?:py\d+\.\d+|conda)-[0-9a-f]{32}")
 _LAYOUT = 1  # goes into every key; another number when what is built changes
 # What virtualenv seeds an environment with. setuptools 81 left pkg_resources out, which older libraries import.
 SEEDS = {"pip": "pip", "setuptools": "setuptools<81", "wheel": "wheel"}
-# Options of pip's files that uv takes on its command line only.
-AS_ARGUMENTS = {"--pre": ("--prerelease", "allow"), "--prefer-binary": (), "--require-hashes": ("--require-hashes",),
-                "--trusted-host": ("--allow-insecure-host",)}
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,8 @@ class Environment:
 
     ``python`` is a version or specifiers (None: this process's), ``requirements`` are PEP 508 requirements and options
     of pip, ``constraints`` bound them, ``build`` is installed before them. With ``millstream``, the running Millstream
-    is installed too, with what it needs itself.
+    is installed too, with what it needs itself. ``conda`` comes first of all, and Python with it, whatever ``python``
+    says.
     """
 
     python: str | None = None
@@ -63,13 +62,15 @@ class Environment:
     constraints: tuple[str, ...] = ()
     build: tuple[str, ...] = ("pip", "setuptools", "wheel")
     millstream: bool = False
+    conda: Conda | None = None
 
 
 @dataclass(frozen=True)
 class Built:
     """An environment that is there: its folder, its version of Python, what it holds, and when it was made and used.
 
-    Times are seconds since 1970; ``reused`` says that nothing had to be built.
+    Times are seconds since 1970; ``reused`` says that nothing had to be built. The version is "" where conda was asked
+    for no Python. ``activation`` are the variables that packages of conda set.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class Built:
     created: float
     last_used: float = field(compare=False)
     reused: bool = field(default=True, compare=False)
+    activation: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> str:
@@ -105,19 +107,11 @@ class Built:
         Byte code is written, whatever we do ourselves: the first process compiles what all others use.
         """
         left_out = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "PYENV_VERSION",
-                    "CONDA_PREFIX", "CONDA_DEFAULT_ENV")
+                    "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "VIRTUAL_ENV")
         kept = {name: value for name, value in os.environ.items() if name not in left_out}
         path = os.pathsep.join([str(self.path / "bin"), *filter(None, [kept.get("PATH")])])
-        return {**kept, "PATH": path, "VIRTUAL_ENV": str(self.path)}
-
-
-def environments_folder() -> Path:
-    """The folder of all environments: ENV_ROOT, else ``millstream/envs`` in the user's cache folder."""
-    named = settings.ENV_ROOT.get()
-    if named:
-        return Path(named).expanduser().absolute()
-    cache = os.environ.get("XDG_CACHE_HOME") or ""
-    return Path(cache if os.path.isabs(cache) else Path.home() / ".cache") / "millstream" / "envs"
+        named = "CONDA_PREFIX" if self.key.startswith("conda-") else "VIRTUAL_ENV"
+        return {**kept, **self.activation, "PATH": path, named: str(self.path)}
 
 
 def key_of(environment: Environment) -> str:
@@ -136,8 +130,8 @@ def build(environment: Environment, *, root: Path | None = None) -> Built:
     if found is None:
         try:
             root.mkdir(parents=True, exist_ok=True)
-            with _locked(root, plan.key, fcntl.LOCK_EX):
-                found = _read(root / plan.key) or _make(plan, root)
+            with _locked(root, plan.key, fcntl.LOCK_EX) as lock:
+                found = _read(root / plan.key) or _make(plan, root, lock)
         except OSError as error:
             raise EnvironmentFailed(f"the environment cannot be written to {root}: {error}",
                                     hint=f"set {settings.ENV_ROOT.variables[0]} to a folder with room") from error
@@ -148,22 +142,19 @@ def build(environment: Environment, *, root: Path | None = None) -> Built:
 
 @dataclass(frozen=True)
 class _Plan:
-    interpreter: interpreters.Interpreter
+    interpreter: interpreters.Interpreter | None  # None: conda brings one
     requirements: tuple[str, ...]
     constraints: tuple[str, ...]
     seeds: tuple[str, ...]
     ours: Ourselves | None
+    conda: Conda | None
 
     @classmethod
     def of(cls, environment: Environment) -> _Plan:
-        interpreter = interpreters.find(environment.python)
+        interpreter = None if environment.conda else interpreters.find(environment.python)
         ours = ourselves() if environment.millstream else None
-        if ours and interpreter.version < ours.python:
-            oldest = ".".join(map(str, ours.python))
-            raise InvalidValue(
-                f"Millstream runs on Python {oldest} and later, and the environment is of Python {interpreter.text}",
-                hint="run the model with env_manager='local', or save it again with a newer Python",
-            )
+        if interpreter and ours:
+            _suits(interpreter, ours)
         where = "the requirements of an environment"
         return cls(
             interpreter,
@@ -171,15 +162,29 @@ class _Plan:
             tuple(checked(line, "the constraints of an environment") for line in environment.constraints),
             tuple(SEEDS.get(line.strip(), checked(line, where)) for line in environment.build),
             ours,
+            environment.conda,
         )
 
     @property
     def key(self) -> str:
-        told = [_LAYOUT, self.interpreter.text, self.interpreter.machine, os.path.realpath(self.interpreter.path),
+        python = self.interpreter
+        told = [_LAYOUT, *([python.text, python.machine, os.path.realpath(python.path)] if python else []),
                 [_by_content(line) for line in self.requirements], self.constraints, self.seeds,
                 self.ours and asdict(self.ours)]
+        if self.conda:
+            told += [platform.machine(), asdict(self.conda)]
         digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-        return f"py{self.interpreter.version[0]}.{self.interpreter.version[1]}-{digest[:32]}"
+        kind = f"py{python.version[0]}.{python.version[1]}" if python else "conda"
+        return f"{kind}-{digest[:32]}"
+
+
+def _suits(interpreter: interpreters.Interpreter, ours: Ourselves) -> None:
+    if interpreter.version < ours.python:
+        oldest = ".".join(map(str, ours.python))
+        raise InvalidValue(
+            f"Millstream runs on Python {oldest} and later, and the environment is of Python {interpreter.text}",
+            hint="run the model with env_manager='local', or save it again with a newer Python",
+        )
 
 
 def _placed(line: str) -> str:
@@ -188,93 +193,92 @@ def _placed(line: str) -> str:
 
 
 def _by_content(line: str) -> str:
-    """A requirement as it counts for the key: a file of this machine by its name and content, not by its folder."""
-    address = re.match(r"(?:[^/]*@\s*)?file://(?:localhost)?", line)
-    if address:
-        path = Path(unquote(line[address.end():]))
+    """A requirement as it counts for the key: what lies on this machine by its name and content, not by its folder."""
+    place = folders.place_of(line)
+    if place:
+        path, extras = place
         with contextlib.suppress(OSError, ValueError):
-            return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+            if path.is_dir():
+                return f"{folders.digest_of(path)}{extras}"
+            return f"{path.name}{extras} {hashlib.sha256(path.read_bytes()).hexdigest()}"
     return line
 
 
-def _make(plan: _Plan, root: Path) -> Built:
+def _make(plan: _Plan, root: Path, lock: int) -> Built:
     started = time.time()
-    logger.info("Building an environment of Python %s with %d requirements", plan.interpreter.text,
-                len(plan.requirements))
-    work = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{plan.key}.", dir=root))
+    said = f"Python {plan.interpreter.text}" if plan.interpreter else "packages of conda"
+    logger.info("Building an environment of %s with %d requirements", said, len(plan.requirements))
+    target = root / plan.key
+    shutil.rmtree(target, ignore_errors=True)  # one without a stamp is half built or half removed
+    work = Workplace(Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{plan.key}.", dir=root)), lock)
+    whole = False
     try:
-        folder = work / plan.key
-        _uv(work, "venv", "--quiet", "--relocatable", "--no-project", "--python", plan.interpreter.path, str(folder))
-        listed = [*plan.requirements, *(plan.ours.requirements if plan.ours else ())]
+        folder, interpreter = _base(plan, work, target)
+        listed = [*(_copied(line, work.folder) for line in plan.requirements),
+                  *(plan.ours.requirements if plan.ours else ())]
+        python = folder / "bin" / "python"
         if plan.seeds:
-            _install(work, folder, "build", plan.seeds, ())
+            work.install(python, "build", plan.seeds)
         if listed:
-            _install(work, folder, "requirements", listed, plan.constraints)
+            work.install(python, "requirements", listed, plan.constraints)
         if plan.ours:
             plan.ours.put(next(folder.glob("lib/python*/site-packages")))
-        told = {"python": plan.interpreter.text, "requirements": plan.requirements, "constraints": plan.constraints,
-                "build": plan.seeds, "millstream": plan.ours and asdict(plan.ours), "created": started}
-        (folder / STAMP).write_text(json.dumps(told, indent=1))
-        target = root / plan.key
-        shutil.rmtree(target, ignore_errors=True)  # one without a stamp is half removed
-        folder.rename(target)
+        told = {"python": interpreter.text if interpreter else "", "requirements": plan.requirements,
+                "constraints": plan.constraints, "build": plan.seeds, "millstream": plan.ours and asdict(plan.ours),
+                "conda": plan.conda and asdict(plan.conda), "created": started,
+                "activation": conda.activation(folder) if plan.conda else {}}
+        (work.folder / STAMP).write_text(json.dumps(told, indent=1))
+        (work.folder / STAMP).rename(folder / STAMP)
+        if folder != target:
+            folder.rename(target)
+        whole = True
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(work.folder, ignore_errors=True)
+        if not whole:
+            shutil.rmtree(target, ignore_errors=True)
     logger.info("Built in %.1f seconds", time.time() - started)
-    return Built(target, plan.interpreter.text, plan.requirements, started, time.time(), reused=False)
+    return replace(_read(target) or _gone(target), reused=False)
 
 
-def _install(work: Path, folder: Path, name: str, lines: tuple[str, ...] | list[str], limits: tuple[str, ...]) -> None:
-    file = work / f"{name}.txt"
-    options = [line for line in lines if line.startswith("--") and re.split("[ =]", line)[0] in AS_ARGUMENTS]
-    file.write_text("".join(f"{line}\n" for line in lines if line not in options))
-    arguments = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "-r", str(file)]
-    for option in options:
-        option, _, value = option.replace("=", " ").partition(" ")
-        arguments += [*AS_ARGUMENTS[option], *([value.strip()] if value else [])]
-    if limits:
-        constraints = work / f"{name}-constraints.txt"
-        constraints.write_text("".join(f"{line}\n" for line in limits))
-        arguments += ["-c", str(constraints)]
-    _uv(work, *arguments)
+def _base(plan: _Plan, work: Workplace, target: Path) -> tuple[Path, interpreters.Interpreter | None]:
+    """An environment with Python and what conda has, where it is to be filled; Python is None where conda has none."""
+    if plan.conda is None:
+        assert plan.interpreter is not None
+        folder = work.folder / plan.key
+        work.uv("venv", "--quiet", "--relocatable", "--no-project", "--python", plan.interpreter.path, str(folder))
+        return folder, plan.interpreter
+    needs_python = plan.requirements or plan.seeds or plan.ours
+    names = {conda_files.name_of(package) for package in plan.conda.packages}
+    extra = () if "python" in names or not needs_python else ("python",)
+    conda.create(work, target, replace(plan.conda, packages=(*plan.conda.packages, *extra)))
+    if not (target / "bin" / "python").exists():
+        return target, None
+    interpreter = interpreters.ask(str(target / "bin" / "python"))
+    if interpreter is None:
+        raise EnvironmentFailed("the environment cannot be built: the Python that conda installed does not run")
+    if plan.ours:
+        _suits(interpreter, plan.ours)
+    return target, interpreter
 
 
-def _uv(work: Path, *arguments: str) -> None:
-    left_out = ("VIRTUAL_ENV", "PYTHONHOME", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT")
-    variables = {name: value for name, value in os.environ.items() if name not in left_out}
-    variables |= {**uv_variables(os.environ), "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
-    # In a folder of its own, so that the settings of a project that we happen to stand in do not count.
-    with subprocess.Popen(
-        [interpreters.uv(), *arguments], cwd=work, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace",
-    ) as process:
-        try:
-            said, _ = process.communicate()
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode:
-        message, hint = _told(said, str(work))
-        raise EnvironmentFailed(f"the environment cannot be built: {message or f'uv ended with {process.returncode}'}",
-                                hint=hint or "correct the requirement that it names")
-    for line in said.splitlines():
-        if line.startswith("warning:") and "hardlink" not in line:
-            logger.warning("uv: %s", line.removeprefix("warning:").strip())
+def _copied(line: str, work: Path) -> str:
+    """A requirement that is a folder, as a copy of what counts in it."""
+    place = folders.place_of(line)
+    if place is None or not place[0].is_dir():
+        return line
+    path, extras = place
+    copy = Path(tempfile.mkdtemp(prefix="folder-", dir=work)) / path.name
+    folders.copied(path, copy)
+    return f"{copy.as_uri()}{extras}"
 
 
-def _told(said: str, work: str) -> tuple[str, str | None]:
-    """uv's error and its hints, without the frame it draws around them."""
-    text = re.sub(r"^[ \t]*(?:[×├╰│]─?[▶─]*|error:)[ \t]*", "", said, flags=re.MULTILINE)
-    text = text.replace(work + os.sep, "")
-    parts = re.split(r"^\s*hint:\s*", text, flags=re.MULTILINE)
-    flat = [" ".join(line.strip() for line in part.splitlines() if line.strip() and not line.startswith("warning:"))
-            for part in parts]
-    flat[0] = re.sub(r"\s+cause:", ":", flat[0])
-    return flat[0], "; ".join(flat[1:]) or None
+def _gone(folder: Path) -> Built:
+    raise EnvironmentFailed(f"the environment {folder} was built, and is not there", hint="ask for it again")
 
 
 @contextlib.contextmanager
-def _locked(root: Path, key: str, kind: int) -> Iterator[None]:
+def _locked(root: Path, key: str, kind: int) -> Iterator[int]:
+    """Holds the lock of a key, and gives its descriptor; -1 where nothing can be locked."""
     folder = root / ".locks"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -282,22 +286,23 @@ def _locked(root: Path, key: str, kind: int) -> Iterator[None]:
     except OSError:
         if kind != fcntl.LOCK_SH:
             raise
-        yield  # a folder that we may only read: who may remove from it is not us
+        yield -1  # a folder that we may only read: who may remove from it is not us
         return
     with lock:
         fcntl.flock(lock, kind)
-        yield
+        yield lock.fileno()
 
 
 def _read(folder: Path) -> Built | None:
     try:
         told = json.loads((folder / STAMP).read_bytes())
         used = (folder / _USED).stat().st_mtime if (folder / _USED).exists() else float(told["created"])
-        built = Built(folder, str(told["python"]), tuple(told["requirements"]), float(told["created"]), used)
+        built = Built(folder, str(told["python"]), tuple(told["requirements"]), float(told["created"]), used,
+                      activation=dict(told.get("activation") or {}))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     # The interpreter that it was made from may be gone.
-    return built if os.access(built.python, os.X_OK) else None
+    return built if not built.python_version or os.access(built.python, os.X_OK) else None
 
 
 def built(root: Path | None = None) -> list[Built]:

@@ -15,7 +15,7 @@ from typing import Any
 from millstream.environments.lines import Requirements, read_requirements
 from millstream.errors import InvalidValue
 
-__all__ = ["Conda", "build_tools", "dependencies", "packages_of_conda", "pip_section", "python_version"]
+__all__ = ["Conda", "build_tools", "dependencies", "name_of", "packages_of_conda", "pip_section", "python_version"]
 
 # Packages of conda that every environment of Python's own has, or gets from a package index in the same form.
 _EVERYWHERE = frozenset({"python", "pip", "setuptools", "wheel"})
@@ -39,7 +39,7 @@ class Conda:
     @property
     def own(self) -> tuple[str, ...]:
         """The packages that no virtual environment would have: those beside Python, pip, setuptools and wheel."""
-        return tuple(one for one in self.packages if _name(one) not in _EVERYWHERE)
+        return tuple(one for one in self.packages if name_of(one) not in _EVERYWHERE)
 
     @classmethod
     def of(cls, content: Mapping[str, Any], where: str) -> Conda:
@@ -82,13 +82,13 @@ def pip_section(
 
 def packages_of_conda(content: Mapping[str, Any]) -> list[str]:
     """The packages beside those that a virtual environment has as well."""
-    return [item for item in dependencies(content) if isinstance(item, str) and _name(item) not in _EVERYWHERE]
+    return [item for item in dependencies(content) if isinstance(item, str) and name_of(item) not in _EVERYWHERE]
 
 
 def python_version(content: Mapping[str, Any]) -> str | None:
     """The version of Python that is asked for, ``3.9``, ``3.9.18`` or bounds of it; None when any will do."""
     for item in dependencies(content):
-        if isinstance(item, str) and _name(item) == "python":
+        if isinstance(item, str) and name_of(item) == "python":
             rest = _rest(item)
             exact, bounds = _EXACT.fullmatch(rest), _BOUNDS.fullmatch(rest.strip())
             if exact:
@@ -102,7 +102,7 @@ def build_tools(content: Mapping[str, Any]) -> list[str]:
     """pip, setuptools and wheel as far as the file names them, as requirements with the versions that it asks for."""
     found = []
     for item in dependencies(content):
-        name = _name(item) if isinstance(item, str) else ""
+        name = name_of(item) if isinstance(item, str) else ""
         if name in _EVERYWHERE - {"python"}:
             rest = _rest(item)
             exact, bounds = _EXACT.fullmatch(rest), _BOUNDS.fullmatch(rest.strip())
@@ -114,7 +114,8 @@ def build_tools(content: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _name(package: str) -> str:
+def name_of(package: str) -> str:
+    """The name in a package of conda's notation."""
     match = _PACKAGE.match(package.strip())
     return match["name"].lower() if match else package
 

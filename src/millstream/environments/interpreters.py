@@ -7,6 +7,7 @@ interpreter answers when it is run, so that the shims of pyenv, which refuse, ar
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
@@ -15,20 +16,24 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from millstream import settings
+from millstream.environments.places import cache_folder
 from millstream.errors import EnvironmentFailed, InvalidValue, PythonNotFound
 
-__all__ = ["Interpreter", "find", "installed", "uv"]
+__all__ = ["Interpreter", "ask", "conda_roots", "find", "installed", "uv"]
 
 logger = logging.getLogger("millstream")
 
 _ASK = "import json, platform, sys; print(json.dumps([list(sys.version_info[:3]), sys.implementation.name, " \
        "platform.machine(), sys.executable]))"
+_MEMORY = "interpreters.json"
+_Stamp = tuple[int, int, int]
 _SECONDS = 20  # for one to answer; a disk may sleep
 _VERSION = re.compile(r"\d{1,3}(\.\d{1,3}){0,2}")
 _IN_NAME = re.compile(r"(?<![\d.])([23](?:\.\d{1,3}){1,2})(?![\d.]*\.?\d)")
@@ -75,7 +80,7 @@ def installed() -> list[Interpreter]:
     """Every interpreter that was found, newest first, one a version; those that do not answer are left out."""
     found: dict[tuple[int, int, int], Interpreter] = {}
     for path in (path for path, _ in _candidates()):
-        one = _ask(path)
+        one = ask(path)
         if one is not None:
             found.setdefault(one.version, one)
     return [found[version] for version in sorted(found, reverse=True)]
@@ -105,7 +110,7 @@ def _fitting(wanted: str) -> Interpreter | None:
             continue
         if hint is None and near:  # to ask those would take longer than they are likely to help
             break
-        one = _ask(path)
+        one = ask(path)
         if one is None:
             continue
         if one.version[: len(parts)] == parts:
@@ -123,7 +128,9 @@ def _candidates() -> Iterator[tuple[str, tuple[int, ...] | None]]:
     """Paths of interpreters with the version that their place tells; those whose place tells none come last."""
     seen: set[str] = set()
     unhinted: list[str] = []
-    for path in (*_on_path(), *_in_folders()):
+    # A shim starts a shell to find what lies in the folders.
+    found = sorted((*_on_path(), *_in_folders()), key=lambda path: os.path.basename(os.path.dirname(path)) == "shims")
+    for path in found:
         if path in seen or not os.access(path, os.X_OK) or os.path.isdir(path):
             continue
         seen.add(path)
@@ -158,12 +165,7 @@ def _in_folders() -> Iterator[str]:
         Path(variable("ASDF_DATA_DIR") or home / ".asdf") / "installs" / "python",
         Path(variable("MISE_DATA_DIR") or data / "mise") / "installs" / "python",
     ]
-    conda = variable("CONDA_EXE")
-    roots = [Path(conda).parent.parent] if conda else []
-    roots += [home / name for name in ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")]
-    if variable("MAMBA_ROOT_PREFIX"):
-        roots.append(Path(variable("MAMBA_ROOT_PREFIX", "")))
-    for root in roots:
+    for root in conda_roots():
         yield str(root / "bin" / "python")
         folders.append(root / "envs")
     for folder in folders:
@@ -180,25 +182,76 @@ def _in_folders() -> Iterator[str]:
     yield from (os.path.join(line, "bin", "python") for line in listed if line)
 
 
+def conda_roots() -> list[Path]:
+    """Folders in which conda and its kin may be installed."""
+    named = settings.CONDA_HOME.get()
+    roots = [Path(named).expanduser()] if named else []
+    if os.environ.get("CONDA_EXE"):
+        roots.append(Path(os.environ["CONDA_EXE"]).parent.parent)
+    roots += [Path.home() / name for name in ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")]
+    if os.environ.get("MAMBA_ROOT_PREFIX"):
+        roots.append(Path(os.environ["MAMBA_ROOT_PREFIX"]))
+    return [*roots, Path("/opt/conda")]
+
+
 @functools.cache
 def _this() -> Interpreter:
     return Interpreter(sys.executable, sys.version_info[:3], sys.implementation.name, platform.machine())
 
 
-_answers: dict[tuple[str, int], Interpreter | None] = {}
+_answers: dict[str, tuple[_Stamp, Interpreter | None]] = {}
 _asking = threading.Lock()
 
 
-def _ask(path: str) -> Interpreter | None:
-    """What an interpreter says of itself; None for one that does not run. Asked once while its file is the same."""
-    try:
-        key = (path, os.stat(path).st_mtime_ns)
-    except OSError:
+def ask(path: str) -> Interpreter | None:
+    """What an interpreter says of itself; None for one that does not run.
+
+    Asked once while its file is the same: the answers of those that run are kept in the user's cache folder, as to ask
+    takes longer than all else that an environment which is there already needs.
+    """
+    stamp = _stamp(path)
+    if stamp is None:
         return None
     with _asking:
-        if key not in _answers:
-            _answers[key] = _answer(path)
-        return _answers[key]
+        if not _answers:
+            _answers.update(_remembered())
+        known = _answers.get(path)
+        if known is None or known[0] != stamp:
+            _answers[path] = known = (stamp, _answer(path))
+            _remember()
+        return known[1]
+
+
+def _stamp(path: str) -> _Stamp | None:
+    """What changes with the file; None for one that is not there."""
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return None
+    return (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+
+
+def _remembered() -> Iterator[tuple[str, tuple[_Stamp, Interpreter | None]]]:
+    try:
+        told = json.loads((cache_folder() / _MEMORY).read_bytes())
+        for path, (first, second, third), answer, executable in told:
+            one = Interpreter(str(answer[0]), (int(answer[1][0]), int(answer[1][1]), int(answer[1][2])), *answer[2:])
+            if _stamp(one.path) == tuple(executable):
+                yield path, ((first, second, third), one)
+    except (OSError, ValueError, TypeError, IndexError):
+        return
+
+
+def _remember() -> None:
+    told = [[path, stamp, [one.path, one.version, one.implementation, one.machine], _stamp(one.path)]
+            for path, (stamp, one) in _answers.items() if one is not None]
+    with contextlib.suppress(OSError):
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(prefix=".interpreters-", dir=folder)
+        with os.fdopen(handle, "w") as file:
+            json.dump(told, file)
+        os.replace(unfinished, folder / _MEMORY)
 
 
 def _answer(path: str) -> Interpreter | None:

@@ -19,9 +19,9 @@ __all__ = ["ARCHIVE", "Requirements", "checked", "distribution_in", "parse_requi
 
 _OPTION = re.compile(
     r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--trusted-host|--no-binary|--only-binary|--prefer-binary|"
-    r"--pre|--no-index|--require-hashes)(?:[ =]+(?P<value>\S+))?"
+    r"--pre|--no-index|--require-hashes|--no-sources)(?:[ =]+(?P<value>\S+))?"
 )
-_WITHOUT_VALUE = frozenset({"--prefer-binary", "--pre", "--no-index", "--require-hashes"})
+_WITHOUT_VALUE = frozenset({"--prefer-binary", "--pre", "--no-index", "--require-hashes", "--no-sources"})
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:[ =]\s*|(?<=-[rc]))(\S.*)")
 _HASHES = re.compile(r"(?:\s+--hash[= ][a-z0-9]+:[0-9a-f]+)+$")
 _ADDRESS = re.compile(r"(?:(?:git|hg|svn|bzr)\+(?:https?|ssh|file|git)|https?|file)://[^\s`$;|&<>\"']+")

@@ -20,13 +20,14 @@ from typing import Any
 
 from millstream.environments import interpreters
 from millstream.environments.lines import read_requirements
+from millstream.environments.places import environments_folder
 from millstream.errors import InvalidValue
 
-__all__ = ["FILE", "LOCK", "Native", "exported", "pinned_python", "read", "toml_in"]
+__all__ = ["FILE", "LOCK", "PYTHON", "Native", "exported", "locked", "pinned_python", "read", "toml_in"]
 
 FILE = "pyproject.toml"
 LOCK = "uv.lock"
-_PYTHON = ".python-version"
+PYTHON = ".python-version"
 _EXPORTS = ".exports"  # in the folder of environments
 
 
@@ -53,7 +54,7 @@ def read(path: Path) -> Native | None:
     package = _table(content, "tool", "uv").get("package", "build-system" in content)
     indexes = _indexes(_table(content, "tool", "uv"))
     if (root / LOCK).is_file():
-        lines = exported(root)
+        lines = ["--no-sources", *exported(root)]
     elif package and poetry.get("package-mode", True):
         lines = ["."]
     elif poetry and "dependencies" not in project:
@@ -70,7 +71,7 @@ def read(path: Path) -> Native | None:
 def pinned_python(root: Path) -> str | None:
     """The version that ``.python-version`` names, as pyenv and uv write it; None for another text, or no such file."""
     try:
-        words = (root / _PYTHON).read_text(encoding="utf-8").split()
+        words = (root / PYTHON).read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):
         return None
     version = words[0].removeprefix("cpython-").removeprefix("cpython@") if words else ""
@@ -79,8 +80,6 @@ def pinned_python(root: Path) -> str | None:
 
 def exported(root: Path) -> list[str]:
     """The lines that uv's lock in ``root`` stands for, with hashes. Raises InvalidValue with what uv says."""
-    from millstream.environments.building import environments_folder
-
     digest = hashlib.sha256()
     for name in (FILE, LOCK):
         digest.update(hashlib.sha256((root / name).read_bytes()).digest())
@@ -89,14 +88,9 @@ def exported(root: Path) -> list[str]:
         return kept.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         pass
-    command = [interpreters.uv(), "export", "--project", str(root), "--frozen", "--no-dev", "--no-editable",
-               "--no-header", "--no-annotate", "--offline", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        raise InvalidValue(f"uv cannot read the lock in {root}: {' '.join(done.stderr.split())}",
-                           hint="run `uv lock` in the project")
-    lines = [line.strip() for line in re.sub(r"\\\n", " ", done.stdout).splitlines()]
-    lines = [re.sub(r"\s+", " ", line) for line in lines if line and not line.startswith("#")]
+    said = locked(root, "--no-dev", "--no-editable")
+    lines = [re.sub(r"\s+", " ", line.strip()) for line in re.sub(r"\\\n", " ", said).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(dir=kept.parent)
@@ -104,6 +98,17 @@ def exported(root: Path) -> list[str]:
             file.write("".join(f"{line}\n" for line in lines))
         os.replace(unfinished, kept)
     return lines
+
+
+def locked(root: Path, *options: str) -> str:
+    """What ``uv export`` says of the lock in ``root``, as a requirements file. Raises InvalidValue with its error."""
+    command = [interpreters.uv(), "export", "--project", str(root), "--frozen", "--no-header", "--no-annotate",
+               "--offline", "--quiet", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise InvalidValue(f"uv cannot read the lock of {root}: {' '.join(done.stderr.split())}",
+                           hint="name groups and extras that its pyproject.toml has, and run `uv lock` again")
+    return done.stdout
 
 
 def _indexes(settings: dict[str, Any]) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from millstream.environments import building
 from millstream.environments.building import SEEDS, Built, Environment
+from millstream.environments.conda import program
+from millstream.environments.conda_files import name_of
 from millstream.environments.descriptions import Description
 from millstream.environments.lines import distribution_in
 from millstream.errors import InvalidValue
@@ -26,9 +28,10 @@ def managed(manager: str | None, default: str = "uv") -> str:
 def prepare(description: Description, *, manager: str = "uv", seeded: bool = True) -> Built:
     """The environment that is described, built now unless it is there.
 
-    With ``seeded`` it holds what virtualenv seeds: pip, setuptools with pkg_resources, and wheel. Raises
-    PythonNotFound, EnvironmentFailed with what the installer said, and InvalidValue for the manager "local", which has
-    no environment.
+    Packages that only conda has are installed by conda, mamba or micromamba, whatever the manager; with the manager
+    "conda" those make all environments that a ``conda.yaml`` describes, if they are there. With ``seeded`` it holds
+    what virtualenv seeds: pip, setuptools with pkg_resources, and wheel. Raises PythonNotFound, EnvironmentFailed with
+    what the installer said, and InvalidValue for the manager "local", which has no environment.
     """
     return building.build(environment_of(description, manager=manager, seeded=seeded))
 
@@ -37,8 +40,14 @@ def environment_of(description: Description, *, manager: str = "uv", seeded: boo
     """What :func:`prepare` builds, for :func:`millstream.environments.building.key_of`. Raises InvalidValue."""
     if managed(manager) == "local":
         raise InvalidValue("env_manager='local' has no environment to build", hint="use env_manager='uv'")
-    build = _with_seeds(description.build) if seeded else description.build
-    return Environment(description.python, description.requirements, description.constraints, build)
+    conda = description.conda
+    if conda is None or not (conda.own or (manager == "conda" and program())):
+        build = _with_seeds(description.build) if seeded else description.build
+        return Environment(description.python, description.requirements, description.constraints, build)
+    # pip and the others are told to conda, where it is told of them.
+    names = {name_of(package) for package in conda.packages}
+    build = tuple(name for name in SEEDS if name not in names) if seeded and "python" in names else ()
+    return Environment(None, description.requirements, description.constraints, build, conda=conda)
 
 
 def _with_seeds(build: Iterable[str]) -> tuple[str, ...]:

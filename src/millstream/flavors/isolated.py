@@ -9,34 +9,30 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from millstream import settings
 from millstream.artifacts.uris import scheme
-from millstream.environments import building
+from millstream.environments import building, preparing
 from millstream.environments.building import Built, Environment
-from millstream.environments.lines import read_requirements
+from millstream.environments.conda_files import Conda, name_of
+from millstream.environments.descriptions import PYTHON_ENV_FILE
+from millstream.environments.lines import distribution_in, read_requirements
 from millstream.errors import (
     ArtifactNotFound,
     BadModel,
     EnvironmentFailed,
     InvalidValue,
     NotFound,
-    NotSupported,
     UntrustedModel,
     from_wire,
 )
 from millstream.flavors import changing, loading, prediction
 from millstream.models import environment_files, mlmodel, trust
-from millstream.models.environment_files import (
-    CONDA_FILE,
-    CONSTRAINTS_FILE,
-    REQUIREMENTS_FILE,
-    ModelEnvironment,
-    distribution_in,
-)
+from millstream.models.environment_files import CONDA_FILE, CONSTRAINTS_FILE, REQUIREMENTS_FILE, ModelEnvironment
 from millstream.models.mlmodel import PYTHON_FUNCTION, Model
 
 __all__ = [
@@ -46,7 +42,6 @@ __all__ = [
 
 logger = logging.getLogger("millstream")
 
-MANAGERS = ("virtualenv", "uv", "conda", "local")
 # A request may hold a table, so that whoever answers it needs pandas, whatever the model needs.
 _ALWAYS = ("pandas",)
 _OUR_PLACE = frozenset({"mlflow", "mlflow-skinny", "mlflow-tracing", "millstream", "millstream-mlflow"})
@@ -88,9 +83,7 @@ def is_local(manager: str | None, override: object, variables: object) -> bool:
 
 def managed(manager: str | None) -> str:
     """The environment manager of that name, virtualenv for None. Raises InvalidValue."""
-    if manager not in (*MANAGERS, None):
-        raise InvalidValue.of("env_manager", manager, f"it is none of {', '.join(MANAGERS)}")
-    return manager or "virtualenv"
+    return preparing.managed(manager, "virtualenv")
 
 
 def environment_of(
@@ -103,16 +96,16 @@ def environment_of(
     """
     block = Model.load(folder).flavors.get(PYTHON_FUNCTION) or {}
     told = environment_files.read_environment(folder, block.get("env"))
-    _look_at_conda(told, manager)
     added = read_requirements(override)
+    conda = _of_conda(told, manager, {distribution_in(line) for line in added.lines})
     lines = environment_files.merged(told.requirements, added.lines)
     if not with_mlflow:
         lines = [line for line in lines if _distribution(line) not in _OUR_PLACE]
     names = {_distribution(line) for line in lines}
     lines = [placed(line, folder) for line in lines]
     return Environment(
-        told.python, (*lines, *(name for name in (*_ALWAYS, *also) if name not in names)),
-        (*told.constraints, *added.constraints), tuple(told.build), millstream=True,
+        None if conda else told.python, (*lines, *(name for name in (*_ALWAYS, *also) if name not in names)),
+        (*told.constraints, *added.constraints), () if conda else tuple(told.build), millstream=True, conda=conda,
     )
 
 
@@ -130,14 +123,22 @@ def placed(line: str, folder: Path) -> str:
     return line
 
 
-def _look_at_conda(told: ModelEnvironment, manager: str) -> None:
-    own = told.conda_packages
-    if own and manager == "conda":
-        raise NotSupported(f"the model needs packages of conda: {', '.join(own)}",
-                           hint="predict with env_manager='local' in an environment made from its conda.yaml")
-    if own:
-        logger.warning("The model's conda.yaml names packages that are left out, as no conda is used: %s; name those "
-                       "that it needs in pip_requirements_override", ", ".join(own))
+def _of_conda(told: ModelEnvironment, manager: str, instead: Container[str]) -> Conda | None:
+    """What only conda can install of the model's packages; None when it is nothing, or what the model can go without.
+
+    Those named ``instead``, by a requirement, are not asked of conda.
+    """
+    asked = told.asked_of_conda()
+    if asked is None:
+        return None
+    asked = replace(asked, packages=tuple(one for one in asked.packages if name_of(one) not in instead))
+    if asked.own and (manager == "conda" or told.only_conda):
+        return asked
+    if asked.own:
+        logger.warning("The model's conda.yaml names packages that are left out, as %s does without conda: %s; name "
+                       "those that it needs in pip_requirements_override, or ask for env_manager='conda'",
+                       PYTHON_ENV_FILE, ", ".join(asked.own))
+    return None
 
 
 def built_for(folder: Path, environment: Environment) -> Built:

@@ -15,39 +15,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from millstream import yaml_texts
-from millstream.environments.lines import Requirements, read_requirements
+from millstream.environments import conda_files
+from millstream.environments.building import SEEDS
+from millstream.environments.conda_files import Conda
+from millstream.environments.descriptions import PYTHON_ENV_FILE, mapping_in, python_env
+from millstream.environments.lines import Requirements, distribution_in, read_requirements
 from millstream.errors import InvalidValue, NotFound
 from millstream.models.distributions import distribution_named
 
 __all__ = [
     "CONDA_FILE", "CONSTRAINTS_FILE", "PYTHON_ENV_FILE", "REFERENCES", "REQUIREMENTS_FILE", "ModelEnvironment",
-    "distribution_in", "file_names", "merged", "model_requirements", "read_environment", "resolve",
+    "file_names", "merged", "model_requirements", "read_environment", "resolve",
 ]
 
 REQUIREMENTS_FILE = "requirements.txt"
 CONSTRAINTS_FILE = "constraints.txt"
 CONDA_FILE = "conda.yaml"
-PYTHON_ENV_FILE = "python_env.yaml"
 # The value of ``env`` in the python_function flavor of an MLmodel file.
 REFERENCES = {"conda": CONDA_FILE, "virtualenv": PYTHON_ENV_FILE}
 
 _NAME = "mlflow-env"  # what MLflow calls the environments of models that name none
 _CHANNELS = ["conda-forge"]
 _CONSTRAINED = f"-c {CONSTRAINTS_FILE}"
-_NAME_OF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def _build_tools() -> list[str]:
     """What a virtual environment starts with, as installed here."""
-    return [tool.pin() if (tool := distribution_named(name)) else name for name in ("pip", "setuptools", "wheel")]
+    return [tool.pin() if (tool := distribution_named(name)) else name for name in SEEDS]
 
 
 @dataclass
 class ModelEnvironment:
     """What a model needs: the version of Python, pip's requirements and constraints, and conda's file if it has one.
 
-    ``requirements`` holds PEP 508 requirements and pip's options; ``build`` what is installed before them.
+    ``requirements`` holds PEP 508 requirements and pip's options; ``build`` what is installed before them. With
+    ``only_conda``, no file but conda's says what the model needs.
     """
 
     python: str
@@ -55,6 +57,7 @@ class ModelEnvironment:
     constraints: list[str] = field(default_factory=list)
     build: list[str] = field(default_factory=_build_tools)
     conda: dict[str, Any] | None = None
+    only_conda: bool = False
 
     def conda_env(self) -> dict[str, Any]:
         """The content of ``conda.yaml``."""
@@ -67,11 +70,10 @@ class ModelEnvironment:
             "name": _NAME,
         }
 
-    @property
-    def conda_packages(self) -> list[str]:
-        """What the conda file asks of conda itself, beside Python and pip."""
-        items = [item for item in _dependencies(self.conda or {}) if isinstance(item, str)]
-        return [item for item in items if not re.match(r"(?:[\w-]+::)?(?:python|pip)(?![\w-])", item)]
+    def asked_of_conda(self) -> Conda | None:
+        """What the conda file asks of conda itself; None where a virtual environment would have all of it as well."""
+        asked = Conda.of(self.conda, f"the model's {CONDA_FILE}") if self.conda else None
+        return asked if asked and asked.own else None
 
     def texts(self) -> dict[str, str]:
         """The files by name."""
@@ -118,9 +120,10 @@ def resolve(
     python = ".".join(map(str, sys.version_info[:3]))
     if conda_env is not None:
         content, folder = _conda_content(conda_env)
-        listed = _pip_section(content, folder)
+        listed = conda_files.pip_section(content, folder)
+        asked = conda_files.python_version(content) or ""
         return ModelEnvironment(
-            _conda_python(content) or python, listed.lines, listed.constraints, conda=dict(content)
+            asked if re.fullmatch(r"[\d.]+", asked) else python, listed.lines, listed.constraints, conda=dict(content)
         )
     if pip_requirements is not None:
         listed = read_requirements(pip_requirements)
@@ -146,60 +149,18 @@ def merged(inferred: list[str], extra: list[str]) -> list[str]:
     return [*pins.values(), *added]
 
 
-def distribution_in(line: str) -> str:
-    """The normalized name of the distribution that a requirement is about; the line itself for one without a name."""
-    name = _NAME_OF.match(line)
-    return re.sub(r"[-_.]+", "-", name[0]).lower() if name and "://" not in line.partition("@")[0] else line
-
-
 def _conda_content(conda_env: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[Mapping[str, Any], Path]:
     if isinstance(conda_env, Mapping):
         return conda_env, Path.cwd()
     path = Path(conda_env)
-    content = _read_yaml(path)
-    if not isinstance(content, dict):
-        raise InvalidValue(f"the conda environment file {path} holds no mapping",
-                           hint="it has `dependencies:` with python=…, pip and a `pip:` section")
-    return content, path.parent
-
-
-def _pip_section(content: Mapping[str, Any], folder: Path, *, inside: Path | None = None) -> Requirements:
-    found = Requirements()
-    for item in _dependencies(content):
-        if isinstance(item, Mapping) and isinstance(item.get("pip"), list):
-            lines = [_beside(str(line), folder) for line in item["pip"]]
-            part = read_requirements(lines, inside=inside)
-            found.lines += part.lines
-            found.constraints += part.constraints
-    return found
-
-
-def _beside(line: str, folder: Path) -> str:
-    """A file that a conda file names lies beside it."""
-    named = re.fullmatch(r"(-r|--requirement|-c|--constraint)[ =]*(\S.*)", line.strip())
-    return f"{named[1]} {folder / named[2]}" if named else line
+    return mapping_in(path), path.parent
 
 
 def _with_pip_section(content: Mapping[str, Any], lines: list[str]) -> dict[str, Any]:
-    others = [item for item in _dependencies(content) if not (isinstance(item, Mapping) and "pip" in item)]
+    others = [item for item in conda_files.dependencies(content) if not (isinstance(item, Mapping) and "pip" in item)]
     if lines and not any(isinstance(item, str) and re.match(r"pip\b(?!-)", item) for item in others):
         others.append("pip")
     return {**content, "dependencies": [*others, *([{"pip": lines}] if lines else [])]}
-
-
-def _dependencies(content: Mapping[str, Any]) -> list[Any]:
-    found = content.get("dependencies") or []
-    if not isinstance(found, list):
-        raise InvalidValue("the `dependencies` of a conda environment are a list")
-    return found
-
-
-def _conda_python(content: Mapping[str, Any]) -> str | None:
-    for item in _dependencies(content):
-        asked = re.fullmatch(r"python\s*={1,2}\s*(\d+(?:\.\d+){0,2})(?:\.\*)?", item) if isinstance(item, str) else None
-        if asked:
-            return asked[1]
-    return None
 
 
 def file_names(references: object = None) -> tuple[str, str]:
@@ -218,27 +179,21 @@ def read_environment(folder: str | os.PathLike[str], references: object = None) 
     """
     root = Path(folder)
     conda_file, python_file = file_names(references)
-    conda = _read_yaml(_inside(root, conda_file)) if _inside(root, conda_file).is_file() else None
-    if conda is not None and not isinstance(conda, dict):
-        raise InvalidValue(f"the file {conda_file} of the model holds no mapping")
-    python, build = _conda_python(conda) if conda else None, ["pip", "setuptools", "wheel"]
+    conda = mapping_in(_inside(root, conda_file)) if _inside(root, conda_file).is_file() else None
+    python, build, only_conda = conda_files.python_version(conda) if conda else None, list(SEEDS), False
     if _inside(root, python_file).is_file():
-        content = _read_yaml(_inside(root, python_file))
-        if not isinstance(content, dict):
-            raise InvalidValue(f"the file {python_file} of the model holds no mapping")
-        python = str(content["python"]) if content.get("python") is not None else python
-        build = read_requirements([str(line) for line in content.get("build_dependencies") or []], inside=root).lines
-        lines = [_beside(str(line), root) for line in content.get("dependencies") or []]
-        listed = read_requirements(lines, inside=root)
+        path = _inside(root, python_file)
+        told, build, listed = python_env(mapping_in(path), path, beside=root, inside=root)
+        python = told or python
     elif conda is not None:
-        listed = _pip_section(conda, root, inside=root)
+        listed, only_conda = conda_files.pip_section(conda, root, inside=root), True
     elif (root / REQUIREMENTS_FILE).is_file():
         listed = read_requirements(root / REQUIREMENTS_FILE, inside=root)
     else:
         raise NotFound(f"the model in {root} does not say what it needs: it has no {PYTHON_ENV_FILE}, {CONDA_FILE} or "
                        f"{REQUIREMENTS_FILE}", hint="predict with env_manager='local', in an environment that suits it")
     return ModelEnvironment(python or ".".join(map(str, sys.version_info[:3])), listed.lines, listed.constraints, build,
-                            conda)
+                            conda, only_conda)
 
 
 def model_requirements(folder: str | os.PathLike[str], references: object = None) -> Path:
@@ -255,15 +210,6 @@ def _inside(root: Path, name: str) -> Path:
     if not path.is_relative_to(root.resolve()):
         raise InvalidValue(f"the model names the file {name!r} outside of its folder")
     return path
-
-
-def _read_yaml(path: Path) -> Any:
-    try:
-        return yaml_texts.read(path.read_bytes())
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}") from None
-    except (OSError, InvalidValue) as error:
-        raise InvalidValue(f"the file {path} cannot be read: {error}") from None
 
 
 def _yaml_text(content: Mapping[str, Any]) -> str:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from millstream.environments.interpreters import uv
+from millstream.environments import native
 from millstream.errors import InvalidValue
 
-FILES = ("pyproject.toml", "uv.lock", ".python-version")
+FILES = (native.FILE, native.LOCK, native.PYTHON)
 
 
 def requirements_of(
@@ -29,17 +28,12 @@ def requirements_of(
     if missing:
         raise InvalidValue(f"{folder} is no project that uv has locked: it has no {' and no '.join(missing)}",
                            hint="run `uv lock` in the project")
-    command = [uv(), "export", "--project", str(folder), "--frozen", "--no-hashes", "--no-emit-project", "--no-header",
-               "--no-annotate", "--no-default-groups", "--offline", "--quiet"]
+    options = ["--no-hashes", "--no-emit-project", "--no-default-groups"]
     for name in groups or ():
-        command += ["--group", name]
+        options += ["--group", name]
     for name in extras or ():
-        command += ["--extra", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise InvalidValue(f"uv cannot read the lock of {folder}: {' '.join(done.stderr.split())}",
-                           hint="name groups and extras that its pyproject.toml has, and lock it again")
-    return [line for line in done.stdout.splitlines() if line.strip()]
+        options += ["--extra", name]
+    return [line for line in native.locked(folder, *options).splitlines() if line.strip()]
 
 
 def take_along(project: str | os.PathLike[str], folder: Path) -> None:

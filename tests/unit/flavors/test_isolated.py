@@ -25,7 +25,6 @@ from millstream.errors import (
     EnvironmentFailed,
     FunctionFailed,
     InvalidValue,
-    NotSupported,
     SchemaMismatch,
     UntrustedModel,
 )
@@ -229,11 +228,18 @@ class TestErrors:
             tmp_path / "model", python_model=model(),
             conda_env={"dependencies": ["python=3.11", "graphviz=9", "pip<30", {"pip": ["cloudpickle"]}]},
         )
-        with pytest.raises(NotSupported, match="graphviz=9"):
-            environment_of(tmp_path / "model", manager="conda")
+        asked = environment_of(tmp_path / "model", manager="conda").conda
+        assert asked is not None
+        assert asked.packages == ("python=3.11", "graphviz=9", "pip<30")
+        assert environment_of(tmp_path / "model").conda is None
         assert environment_of(tmp_path / "model").requirements == ("cloudpickle", "pandas")
         assert "graphviz=9" in caplog.text
         assert environment_of(tmp_path / "model").python == "3.11"
+        # As models of old versions were saved: nothing but conda.yaml says what they need.
+        for name in ("python_env.yaml", "requirements.txt"):
+            (tmp_path / "model" / name).unlink()
+        assert environment_of(tmp_path / "model").conda == asked
+        assert environment_of(tmp_path / "model", override=["graphviz==0.20"]).conda is None
 
 
 class TestDependencies:
