@@ -162,9 +162,9 @@ class RemoteRun(SubmittedRun):
                 self._seen = found
             return self._seen
 
-    def _vanished(self, message: str) -> Seen:
-        """What counts when the far side has no answer: what the program said of its run, else that it failed."""
-        status = RunStatus.KILLED if self._cancelled else RunStatus.FAILED
+    def _vanished(self, message: str, otherwise: int = RunStatus.FAILED) -> Seen:
+        """What counts when the far side has no answer: what the program said of its run, else ``otherwise``."""
+        status = RunStatus.KILLED if self._cancelled else otherwise
         with contextlib.suppress(MillstreamError):
             run = stores.store(self._job.tracking_uri).execute(GetRun(self.run_id)).run
             said = RunStatus.from_string(run.info.status)
