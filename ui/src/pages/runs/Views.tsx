@@ -1,13 +1,15 @@
-import { useEffect, useRef, useState } from "react";
+import { Suspense, useEffect, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { refresh, useOperation } from "@/api/queries";
 import { DeleteView, ListViews, SaveView, SetArrangement, type View } from "@/api/schema";
 import { navigate } from "@/base/location";
 import { path } from "@/frame/router";
 import { Button } from "@/parts/Button";
-import { Checkbox, FormDialog, TextField } from "@/parts/Dialog";
+import { lazily } from "@/parts/lazily";
 import { Menu, type MenuItem } from "@/parts/Menu";
 import { toast, toastError } from "@/parts/Toast";
+
+const SaveDialog = lazily(() => import("@/pages/runs/SaveDialog"));
 
 const PAGE = "runs";
 
@@ -47,7 +49,7 @@ export function Views({ experimentId, ready }: { experimentId: string; ready: bo
     <>
       <button ref={button} type="button" className="button" aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>{current?.name ?? "Views"}</button>
       <Menu label="Views" items={items} anchor={button} open={open} onClose={() => setOpen(false)} align="end" />
-      {saving && <SaveDialog experimentId={experimentId} onClose={() => setSaving(false)} />}
+      {saving && <Suspense fallback={null}><SaveDialog onSave={(name, shared) => save(experimentId, name, shared, state)} onClose={() => setSaving(false)} /></Suspense>}
     </>
   );
 }
@@ -67,17 +69,6 @@ async function setDefault(experimentId: string, view: View, off: boolean): Promi
 async function save(experimentId: string, name: string, shared: boolean, state: string): Promise<void> {
   await call(SaveView, { experiment_ids: [experimentId], page: PAGE, state, name, shared });
   await refresh(ListViews);
-}
-
-function SaveDialog({ experimentId, onClose }: { experimentId: string; onClose: () => void }) {
-  const [name, setName] = useState("");
-  const [shared, setShared] = useState(false);
-  return (
-    <FormDialog title="Save this view" action="Save" disabled={!name.trim()} onClose={onClose} onSubmit={() => save(experimentId, name.trim(), shared, location.search.slice(1)).then(() => toast(`Saved the view ${name.trim()}`))}>
-      <TextField label="Name" value={name} onChange={setName} focus />
-      <Checkbox label="Others see it too" checked={shared} onChange={setShared} />
-    </FormDialog>
-  );
 }
 
 /** The button for a chip that says how many runs have come since the table was read. */
