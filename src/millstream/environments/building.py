@@ -29,7 +29,7 @@ from millstream.environments.conda_files import Conda
 from millstream.environments.installing import Workplace
 from millstream.environments.lines import ARCHIVE, checked
 from millstream.environments.ourselves import Ourselves, ourselves
-from millstream.environments.places import environments_folder
+from millstream.environments.places import EXPORTS, environments_folder
 from millstream.errors import EnvironmentFailed, InvalidValue
 
 __all__ = [
@@ -42,6 +42,7 @@ STAMP = "millstream-environment.json"
 _USED = ".last-used"
 _UNFINISHED = ".building-"
 _KEY = re.compile(r"(?:py\d+\.\d+|conda)-[0-9a-f]{32}")
+_FORGOTTEN = 90 * 86_400
 _LAYOUT = 1  # goes into every key; another number when what is built changes
 # What virtualenv seeds an environment with. setuptools 81 left pkg_resources out, which older libraries import.
 SEEDS = {"pip": "pip", "setuptools": "setuptools<81", "wheel": "wheel"}
@@ -329,7 +330,10 @@ def remove(environment: Built) -> bool:
 
 
 def sweep(root: Path | None = None) -> int:
-    """Remove what builds and removals that were killed have left, and return how many folders that were."""
+    """Remove what builds and removals that were killed have left, and return how many folders that were.
+
+    Locks of uv that were read long ago are forgotten as well.
+    """
     root = root or environments_folder()
     swept = 0
     for entry in list(root.iterdir()) if root.is_dir() else []:
@@ -339,6 +343,11 @@ def sweep(root: Path | None = None) -> int:
         with contextlib.suppress(BlockingIOError), _locked(root, key[0], fcntl.LOCK_EX | fcntl.LOCK_NB):
             shutil.rmtree(entry, ignore_errors=True)
             swept += 1
+    before = time.time() - _FORGOTTEN
+    with contextlib.suppress(OSError):
+        for entry in list((root / EXPORTS).iterdir()):
+            if entry.stat().st_mtime < before:
+                entry.unlink()
     return swept
 
 

@@ -32,6 +32,7 @@ logger = logging.getLogger("millstream")
 
 _ASK = "import json, platform, sys; print(json.dumps([list(sys.version_info[:3]), sys.implementation.name, " \
        "platform.machine(), sys.executable]))"
+_NAMED = re.compile(r"python(\d(\.\d+)?)?")
 _MEMORY = "interpreters.json"
 _Stamp = tuple[int, int, int]
 _SECONDS = 20  # for one to answer; a disk may sleep
@@ -151,7 +152,7 @@ def _on_path() -> Iterator[str]:
         except OSError:
             continue
         for name in sorted(names, reverse=True):
-            if re.fullmatch(r"python(\d(\.\d+)?)?", name):
+            if name.startswith("python") and _NAMED.fullmatch(name):
                 yield os.path.join(folder, name)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from millstream.environments import interpreters
 from millstream.environments.lines import read_requirements
-from millstream.environments.places import environments_folder
+from millstream.environments.places import EXPORTS, environments_folder
 from millstream.errors import InvalidValue
 
 __all__ = ["FILE", "LOCK", "PYTHON", "Native", "exported", "locked", "pinned_python", "read", "toml_in"]
@@ -28,7 +28,6 @@ __all__ = ["FILE", "LOCK", "PYTHON", "Native", "exported", "locked", "pinned_pyt
 FILE = "pyproject.toml"
 LOCK = "uv.lock"
 PYTHON = ".python-version"
-_EXPORTS = ".exports"  # in the folder of environments
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def exported(root: Path) -> list[str]:
     digest = hashlib.sha256()
     for name in (FILE, LOCK):
         digest.update(hashlib.sha256((root / name).read_bytes()).digest())
-    kept = environments_folder() / _EXPORTS / digest.hexdigest()
+    kept = environments_folder() / EXPORTS / digest.hexdigest()
     try:
         return kept.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from millstream._version import VERSION
@@ -45,6 +44,8 @@ class Ourselves:
 @functools.cache
 def ourselves() -> Ourselves:
     """What this process runs."""
+    from importlib import metadata
+
     source = Path(__file__).parents[2]
     try:
         distribution = metadata.distribution("millstream")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from millstream import settings
 
-__all__ = ["cache_folder", "environments_folder"]
+__all__ = ["EXPORTS", "cache_folder", "environments_folder"]
+
+EXPORTS = ".exports"  # in the folder of environments: what locks of uv say
 
 
 def environments_folder() -> Path:
