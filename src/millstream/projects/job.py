@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from millstream.projects.files import DockerEnvironment, EntryPoint, ProjectFile
     from millstream.projects.sources import Source
 
-__all__ = ["Job"]
+__all__ = ["Job", "variables_of"]
 
 
 @dataclass(frozen=True)
@@ -47,3 +47,10 @@ class Job:
     docker_args: Mapping[str, Any] = field(default_factory=dict)
     build_image: bool = False
     docker_auth: Mapping[str, Any] | None = None
+
+
+def variables_of(address: str, run_id: str, experiment_id: str, entry_point: str) -> dict[str, str]:
+    """What tells a command where it logs to, under the names of MLflow and ours; ``address`` is the store's."""
+    named = {"TRACKING_URI": address, "RUN_ID": run_id, "EXPERIMENT_ID": experiment_id}
+    twins = {f"{prefix}_{name}": text for name, text in named.items() for prefix in ("MLFLOW", "MILLSTREAM")}
+    return {**twins, "MILLSTREAM_PROJECT_ENTRY_POINT": entry_point}

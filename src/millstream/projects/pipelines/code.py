@@ -62,6 +62,11 @@ class Code:
             chosen |= found
         return Code(self.folder, chosen)
 
+    def without(self, paths: Iterable[str]) -> Code:
+        """All files but those at ``paths``."""
+        left_out = frozenset(paths)
+        return Code(self.folder, {path: told for path, told in self.files.items() if path not in left_out})
+
     def copy(self, to: Path) -> None:
         """Put the files into the folder ``to``."""
         for path in self.files:

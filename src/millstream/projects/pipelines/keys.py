@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millstream.errors import BadPipeline
 from millstream.projects.pipelines.code import digest_of
 
 if TYPE_CHECKING:
     from millstream.projects.pipelines.graph import Step
 
-__all__ = ["data_digests", "environment_key", "file_parameters", "key_of"]
+__all__ = ["by_content", "data_digests", "environment_key", "key_of"]
 
 _FORMAT = 1  # goes into every key; another number when a key comes to mean something else
 
@@ -38,36 +36,21 @@ def key_of(
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def data_digests(places: tuple[str, ...], folder: Path, step: str) -> dict[str, str]:
-    """Each of the ``places`` (paths relative to ``folder``, or addresses) with the digest of what lies there.
-
-    Raises BadPipeline for a path where nothing is, and what the artifact store of an address raises.
-    """
+def data_digests(places: Iterable[str], folder: Path) -> dict[str, str]:
+    """Each of the ``places`` (addresses, and paths, which count from ``folder``) with the digest of what lies there."""
     from millstream.data.file_dataset import from_file
 
-    found: dict[str, str] = {}
-    for place in places:
-        if "://" in place:
-            found[place] = from_file(place).digest
-            continue
-        path = folder / place
-        if not path.exists():
-            raise BadPipeline(f"the data {place!r} of the entry point {step!r} is not there",
-                              hint=f"put it at {place} in the project's folder, or let another entry point make it")
-        found[place] = digest_of(path)
-    return found
+    return {place: from_file(place).digest if "://" in place else digest_of(folder / place) for place in places}
 
 
-def file_parameters(step: Step, parameters: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The parameters of type ``path`` that name files of this machine, with the digests of those files."""
-    found: dict[str, str] = {}
+def by_content(step: Step, values: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The values of a step as they count for its key: files of this machine, in parameters of type ``path``, by what
+    they hold, and by their path only where that is the output of a step."""
+    found = dict(values)
     for name, declared in step.entry_point.parameters.items():
-        value = parameters.get(name)
-        if declared.type != "path" or not value or "://" in value or value in step.inputs.values():
-            continue
-        path = folder / os.path.expanduser(value)
-        if path.exists():
-            found[f"parameter {name}"] = digest_of(path)
+        value = values[name]
+        if declared.type == "path" and value not in step.inputs.values() and (folder / value).exists():
+            found[name] = f"sha256:{digest_of(folder / value)}"
     return found
 
 

@@ -1,0 +1,196 @@
+"""Pipelines run: steps in their order, independent ones at the same time, each as a run under that of the pipeline."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from millstream.entities import Run, RunStatus, RunTag
+from millstream.errors import MillstreamError, NotInTime
+from millstream.operations import LogBatch
+from millstream.projects import recording
+from millstream.projects.loopback import served
+from millstream.projects.pipelines.code import Code, taken
+from millstream.projects.pipelines.graph import Step
+from millstream.projects.pipelines.making import Making
+from millstream.projects.pipelines.outputs import Made
+from millstream.projects.pipelines.plan import Plan
+from millstream.projects.pipelines.workspace import work_folder
+from millstream.projects.reruns import snapshot
+from millstream.projects.submitted import SubmittedRun
+from millstream.stores.opening import folder_of, scheme_of
+from millstream.tracking.client import MlflowClient
+from millstream.tracking.context.git import DIRTY
+from millstream.tracking.stores import store
+
+__all__ = ["PIPELINE", "PipelineRun", "start"]
+
+logger = logging.getLogger("millstream")
+
+PIPELINE = "millstream.pipeline"  # on the run of a pipeline: its steps in their order
+
+
+def start(
+    plan: Plan, experiment_id: str | None, *, run_id: str | None = None, run_name: str | None = None,
+    parent_run_id: str | None = None,
+) -> PipelineRun:
+    """Open the run of a pipeline and start its steps. Raises what :func:`millstream.projects.recording.opened` does."""
+    names = ", ".join(step.name for step in plan.steps)
+    tags = recording.tags_of(plan.source, plan.target.name, "local", plan.environment, plan.environment_manager,
+                             f"pipeline: {names}")
+    run = recording.opened(plan.tracking_uri, experiment_id, run_id, run_name, {**tags, PIPELINE: names},
+                           plan.values[plan.target.name], parent_run_id)
+    return PipelineRun(plan, run)
+
+
+class PipelineRun(SubmittedRun):
+    """A pipeline that runs: ``run`` is the run that it is recorded in, RUNNING.
+
+    A thread conducts it. A step whose key was made before is skipped; a step that fails keeps those from running that
+    need it, and the pipeline ends as FAILED.
+    """
+
+    def __init__(self, plan: Plan, run: Run) -> None:
+        self._plan = plan
+        self._run = run
+        self._uri = plan.tracking_uri
+        self._making: Making | None = None
+        self._made: dict[str, Made] = {}
+        self._failed: dict[str, str] = {}
+        self._lines: list[str] = []
+        self._status = int(RunStatus.RUNNING)
+        self._is_cancelled = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(
+            target=self._conduct, name=f"millstream-pipeline-{run.info.run_id[:8]}", daemon=True)
+        self._thread.start()
+
+    @property
+    def run_id(self) -> str:
+        """The run that the pipeline is recorded in; those of its steps are its children."""
+        return self._run.info.run_id
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end of all steps; whether the target was made. Raises NotInTime."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: RunStatus.is_terminated(self._status), timeout):
+                raise NotInTime(f"the pipeline {self.run_id} goes on after {timeout:g} s",
+                                hint="wait longer, or cancel() it")
+        return self._status == RunStatus.FINISHED
+
+    def get_status(self) -> int:
+        """RUNNING until all is recorded, then FINISHED, FAILED or KILLED."""
+        return self._status
+
+    def cancel(self) -> None:
+        """End all steps that run, and start no more."""
+        with self._changed:
+            self._is_cancelled = True
+            making = self._making
+        if making is not None:
+            making.cancel()
+        self.wait()
+
+    def logs(self) -> Iterator[str]:
+        """A line for each step that begins, ends or is skipped; the output of a step is kept with its own run."""
+        told = 0
+        while True:
+            lines, ended = self._after(told)
+            yield from lines
+            told += len(lines)
+            if ended:
+                return
+
+    def _after(self, told: int) -> tuple[list[str], bool]:
+        """The lines after so many, once there are any, and whether they are the last."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._lines) > told or RunStatus.is_terminated(self._status))
+            return self._lines[told:], RunStatus.is_terminated(self._status)
+
+    def failure(self) -> str:
+        """The steps that failed, each with its reason, and those that were not run."""
+        left = [step.name for step in self._plan.steps if step.name not in self._made and step.name not in self._failed]
+        told = ["it was cancelled"] if self._is_cancelled else []
+        told += [f"the step {name!r} failed: {reason}" for name, reason in self._failed.items()]
+        return "\n".join([*told, *([f"not run: {', '.join(left)}"] if left else [])])
+
+    # The thread
+
+    def _conduct(self) -> None:
+        try:
+            with (
+                recording.beating(self._uri, self.run_id), served(self._uri) as address,
+                work_folder(self._plan.options.storage_dir) as work,
+            ):
+                code = taken(self._plan.source.folder, work / "code", self._no_code())
+                self._keep_code(code)
+                making = Making(self._plan, self._run, work, code, self._plan.environment_key(), address, self._say,
+                                self._made)
+                with self._changed:
+                    self._making = making
+                    making.is_cancelled = self._is_cancelled
+                self._run_all(making)
+        except Exception as error:  # a full disk, a store that does not answer: the run is not to stay RUNNING
+            logger.debug("the pipeline %s broke off", self.run_id, exc_info=error)
+            self._failed.setdefault(self._plan.target.name, _told(error))
+        status = RunStatus.FINISHED if self._plan.target.name in self._made else RunStatus.FAILED
+        if status == RunStatus.FAILED and self._is_cancelled:
+            status = RunStatus.KILLED
+        try:
+            MlflowClient(self._uri).log_text(self.run_id, "".join(f"{line}\n" for line in self._lines),
+                                             recording.LOG_FILE)
+            recording.finish(self._uri, self.run_id, status)
+        except MillstreamError as error:
+            logger.warning("the run %s of the pipeline cannot be ended: %s", self.run_id, error)
+        with self._changed:
+            self._status = int(status)
+            self._changed.notify_all()
+
+    def _run_all(self, making: Making) -> None:
+        started: set[str] = set()
+        running: dict[Future[Made], Step] = {}
+        with ThreadPoolExecutor(self._plan.options.jobs or os.cpu_count() or 1, "millstream-step") as pool:
+            while True:
+                for step in self._plan.steps:
+                    if step.name not in started and not making.is_cancelled and self._made.keys() >= set(step.behind):
+                        started.add(step.name)
+                        running[pool.submit(making.make, step)] = step
+                if not running:
+                    return
+                for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                    step = running.pop(ended)
+                    try:
+                        self._made[step.name] = ended.result()
+                    except Exception as error:
+                        logger.debug("the step %s broke off", step.name, exc_info=error)
+                        self._failed[step.name] = _told(error)
+                        self._say(f"{step.name}: {'cancelled' if making.is_cancelled else 'failed'}")
+
+    def _no_code(self) -> list[str | Path]:
+        no_code: list[str | Path] = [*self._plan.no_code]
+        if scheme_of(self._uri) in ("", "file"):
+            no_code.append(folder_of(self._uri))
+        return no_code
+
+    def _keep_code(self, code: Code) -> None:
+        """What no commit has is kept with the run."""
+        changed = snapshot.has_changes(self._plan.source.folder) if self._plan.source.commit else None
+        if changed is not None:
+            store(self._uri).execute(LogBatch(self.run_id, tags=[RunTag(DIRTY, str(changed).lower())]))
+        if changed is not False:
+            snapshot.keep(code, self.run_id, self._uri)
+
+    def _say(self, line: str) -> None:
+        with self._changed:
+            self._lines.append(line)
+            self._changed.notify_all()
+        print(line, file=sys.stderr, flush=True)
+
+
+def _told(error: BaseException) -> str:
+    return error.message if isinstance(error, MillstreamError) else f"{type(error).__name__}: {error}"
