@@ -83,7 +83,7 @@ def _of_spec(spec: ColSpec | TensorSpec) -> Any:
     if kind is None:
         return None
     made = kind.to_spark()
-    for _ in spec.shape[1:]:
+    for _ in spec.shape[1:] or (1,):  # MLflow has a list of one for a vector of predictions
         made = ArrayType(made)
     return made
 
