@@ -45,6 +45,8 @@ _NAMES = {
     "evaluation": "evaluate validate_evaluation_results",
     # Registered models
     "registry": "register_model search_model_versions search_registered_models set_model_version_tag",
+    # Projects
+    "projects.running": "run",
     # The client, and everything else
     "tracking.client": "MlflowClient",
     "tracking.doctor": "doctor login",
@@ -57,8 +59,8 @@ _NAMES = {
 }
 _WHERE = {name: f"millstream.{module}" for module, names in _NAMES.items() for name in names.split()}
 _MODULES = frozenset({
-    "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "models", "settings",
-    "tracking", "tuning", "webhooks",
+    "artifacts", "autolog", "config", "data", "entities", "environment_variables", "exceptions", "models", "projects",
+    "settings", "tracking", "tuning", "webhooks",
     "monitoring",
     # The doors to the flavors
     "catboost", "keras", "lightgbm", "onnx", "prophet", "pyfunc", "pyspark", "pytorch", "sklearn", "spark",

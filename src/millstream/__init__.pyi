@@ -26,6 +26,7 @@ from millstream.evaluation import (
     validate_evaluation_results as validate_evaluation_results,
 )
 from millstream.exceptions import MlflowException as MlflowException
+from millstream.projects.running import run as run
 from millstream.registry import (
     register_model as register_model,
 )

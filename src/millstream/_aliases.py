@@ -56,6 +56,7 @@ ALIASES: dict[str, str | None] = {
     "models.evaluation.artifacts": "millstream.evaluation.contents",
     "models.evaluation.base": "millstream.evaluation",
     "models.evaluation.validation": "millstream.evaluation.thresholds",
+    "projects.submitted_run": "millstream.projects.submitted",
     "protos": None,
     "protos.databricks_pb2": "millstream.exceptions",
     "pyfunc.loaders": None,

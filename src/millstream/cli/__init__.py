@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "models": Command("millstream.cli.models:models", "Look at models, their requirements and their trust."),
     "monitor": Command("millstream.cli.monitor:monitor", "Watch endpoints: requests, drift, alerts."),
     "registry": Command("millstream.cli.registry:registry", "Find, promote and roll back registered models."),
+    "run": Command("millstream.cli.run:run", "Run a project: a folder, a repository, a zip."),
     "runs": Command("millstream.cli.runs:runs", "List, show, compare, create, move, delete and restore runs."),
     "server": Command("millstream.cli.server:server", "Run the tracking server."),
     "sync": Command("millstream.cli.sync:sync", "Send what dead processes and outages left in the outbox."),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from millstream.entities import RunStatus
 
@@ -42,3 +43,14 @@ class SubmittedRun(abc.ABC):
     def failure(self) -> str:
         """Why it did not end well, as an error message says it: the exit status, the last lines of the output."""
         return "it was cancelled" if self.get_status() == RunStatus.KILLED else "it failed"
+
+    def when_ended(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` when it has ended, from a thread of this handle."""
+
+        def wait() -> None:
+            try:
+                self.wait()
+            finally:
+                callback()
+
+        threading.Thread(target=wait, name=f"millstream-wait-{self.run_id[:8]}", daemon=True).start()
