@@ -1,4 +1,6 @@
-import { memo } from "react";
+import { axisBottom, axisLeft } from "d3-axis";
+import { select } from "d3-selection";
+import { memo, useLayoutEffect, useRef } from "react";
 import type { AxisScale } from "@/plots/scale";
 
 interface Props {
@@ -10,25 +12,15 @@ interface Props {
   grid?: number;
 }
 
-const TICK = 4;
-const PADDING = { ticks: 3, grid: 6 };
-
 /** An axis with its ticks, in an SVG. */
 export const Axis = memo(function Axis({ scale, side, x = 0, y = 0, grid = 0 }: Props) {
-  const left = side === "left";
-  const [start, end] = scale.range;
-  const half = devicePixelRatio > 1 ? 0 : 0.5;  // lines of one pixel
-  const away = grid ? PADDING.grid : TICK + PADDING.ticks;
-  const length = grid || -TICK;
-  return (
-    <g className={grid ? "plot-axis ruled" : "plot-axis"} transform={`translate(${x},${y})`} textAnchor={left ? "end" : "middle"}>
-      <path d={left ? `M${half} ${start}V${end}` : `M${start} ${half}H${end}`} />
-      {scale.ticks.map(({ value, at, label }) => (
-        <g key={value} transform={left ? `translate(0,${at + half})` : `translate(${at + half},0)`}>
-          <line {...(left ? { x2: length } : { y2: -length })} />
-          <text {...(left ? { x: -away, dy: "0.32em" } : { y: away, dy: "0.71em" })}>{label}</text>
-        </g>
-      ))}
-    </g>
-  );
+  const group = useRef<SVGGElement>(null);
+  useLayoutEffect(() => {
+    if (!group.current) return;
+    const labels = new Map(scale.ticks.map((tick) => [tick.value, tick.label]));
+    const axis = (side === "left" ? axisLeft<number>(scale.d3) : axisBottom<number>(scale.d3))
+      .tickValues([...labels.keys()]).tickFormat((value) => labels.get(value) ?? "").tickSizeOuter(0).tickSizeInner(grid ? -grid : 4).tickPadding(grid ? 6 : 3);
+    select(group.current).call(axis);
+  }, [scale, side, grid]);
+  return <g ref={group} className={grid ? "plot-axis ruled" : "plot-axis"} transform={`translate(${x},${y})`} />;
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { brushText, draggedTo, kept, readBrush } from "@/plots/brush";
+import { brushText, kept, readBrush } from "@/plots/brush";
 import { dimensionOf } from "@/plots/dimension";
 
 const loss = dimensionOf("metrics.loss", "loss", [0.1, 0.5, "NaN", 0.9]);
@@ -22,13 +22,3 @@ test("a brush goes into the address and comes back", () => {
 test("what an address has of columns or categories that are gone is left out", () => {
   expect(readBrush(both, ["metrics.gone|1|2", "params.a|b|none|none", "metrics.loss|x|1", "broken"]).size).toBe(0);
 });
-
-test.each([
-  ["a drag where no brush is begins one", null, 80, 20, [20, 80]],
-  ["beyond an end it stays on the axis", null, 80, 140, [80, 100]],
-  ["an end that is taken moves", [20, 60], 61, 71, [20, 70]],
-  ["past the other end it turns round", [20, 60], 20, 90, [60, 90]],
-  ["between the ends all of it moves", [20, 60], 40, 50, [30, 70]],
-  ["as far as the axis goes", [20, 60], 40, 400, [60, 100]],
-  ["a drag beside it begins another", [20, 60], 80, 90, [80, 90]],
-] as const)("%s", (_, before, from, to, made) => expect(draggedTo(before, from, to, 100, 3)).toEqual(made));

@@ -43,22 +43,3 @@ function placeOf(dimension: Dimension, text: string): number {
   const at = dimension.categories.findIndex((category) => encodeURIComponent(category) === text);
   return at < 0 ? NaN : at;
 }
-
-/** Two pixels of an axis, the upper one first. */
-export type Pixels = readonly [number, number];
-
-/**
- * A brush of `before` when the pointer has gone from one pixel to another on an axis of `height`: one of its ends moves
- * when the pointer took it within `reach`, all of it when it was taken between them, else a new one begins.
- */
-export function draggedTo(before: Pixels | null, from: number, to: number, height: number, reach: number): Pixels {
-  const within = (pixel: number) => Math.max(0, Math.min(height, pixel));
-  const spanned = (one: number, other: number): Pixels => [within(Math.min(one, other)), within(Math.max(one, other))];
-  if (!before) return spanned(from, to);
-  const [top, bottom] = before;
-  if (Math.abs(from - top) <= reach) return spanned(bottom, top + to - from);
-  if (Math.abs(from - bottom) <= reach) return spanned(top, bottom + to - from);
-  if (from < top || from > bottom) return spanned(from, to);
-  const by = Math.max(-top, Math.min(height - bottom, to - from));
-  return [top + by, bottom + by];
-}

@@ -38,15 +38,6 @@ test("no value at all: no ticks, no places", () => {
   const scale = scaleOf(of(null, "NaN"), [0, HEIGHT]);
   expect([scale.place(1), scale.ticks]).toEqual([NaN, []]);
 });
-test.each([
-  [0, 1, 5, [0, 0.2, 0.4, 0.6, 0.8, 1]], [0.1, 0.42, 6, [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45]],
-  [-3, 1234, 5, [-200, 0, 200, 400, 600, 800, 1000, 1200, 1400]], [1e-9, 3e-9, 2, [1e-9, 2e-9, 3e-9]],
-])("from %d to %d the ticks are round and hold both", (low, high, ticks, values) => {
-  expect(scaleOf(of(low, high), [0, HEIGHT], { ticks }).ticks.map(({ value }) => value)).toEqual(values);
-});
-test("one decade with room has its nine parts", () => {
-  expect(scaleOf(of(1, 10), [0, HEIGHT], { log: true, ticks: 9 }).ticks.map(({ label }) => label)).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
-});
 test("categories lie side by side, each with a tick; one alone lies in the middle", () => {
   const scale = scaleOf(of("a", "b", "c"), [0, 90]);
   expect([0, 1, 2].map(scale.place)).toEqual([15, 45, 75]);

@@ -1,4 +1,5 @@
 // Where values lie on an axis: linear or logarithmic for numbers, places side by side for categories.
+import { scaleLinear, scaleLog, type ScaleContinuousNumeric } from "d3-scale";
 import { middle, number } from "@/base/format";
 import type { Dimension } from "@/plots/dimension";
 
@@ -15,8 +16,8 @@ export interface AxisScale {
   /** The value at a pixel; of categories, between their places. */
   value: (pixel: number) => number;
   ticks: readonly Tick[];
-  /** The pixels of its ends. */
-  range: readonly [number, number];
+  /** The scale itself, for the modules of d3. */
+  d3: ScaleContinuousNumeric<number, number>;
   /** Whether it is logarithmic: asked for, and possible. */
   log: boolean;
 }
@@ -31,38 +32,20 @@ export interface ScaleOptions {
 }
 
 const ROOM = 0.5;
-const STEPS = [1, 2, 5, 10];
 
 /** The scale of a dimension over the pixels `range`: from its lowest value to its highest, or `flip`ped. */
 export function scaleOf(dimension: Dimension, range: readonly [number, number], options: ScaleOptions = {}): AxisScale {
   const { log = false, flip = false, ticks = 5, longest = 14 } = options;
   const pixels: [number, number] = flip ? [range[1], range[0]] : [range[0], range[1]];
-  if (dimension.domain === null) return { place: () => NaN, value: () => NaN, ticks: [], range: pixels, log: false };
+  if (dimension.domain === null) return { place: () => NaN, value: () => NaN, ticks: [], d3: scaleLinear().range(pixels), log: false };
   if (dimension.kind === "category") return ofCategories(dimension, pixels, ticks, longest);
   const [low, high] = dimension.domain;
   if (log && high > 0) return logarithmic(dimension, pixels, ticks);
-  const [from, to] = low === high ? around(low) : [low, high];
-  const step = stepOf(to - from, ticks);
-  const scale = between(Math.floor(from / step) * step, Math.ceil(to / step) * step, pixels);
-  return scaled(scale, pixels, false, low === high ? [low] : multiples(from, to, step));
-}
-
-/** Both directions between values and pixels. */
-interface Line {
-  place: (value: number) => number;
-  value: (pixel: number) => number;
-}
-
-function between(low: number, high: number, [start, end]: readonly [number, number]): Line {
-  const [span, room] = [high - low, end - start];
+  const scale = scaleLinear().domain(low === high ? around(low) : [low, high]).nice(ticks).range(pixels);
   return {
-    place: (value) => (Number.isFinite(value) ? start + ((value - low) / span) * room : NaN),
-    value: (pixel) => low + ((pixel - start) / room) * span,
+    place: (value) => (Number.isFinite(value) ? scale(value) : NaN), value: (pixel) => scale.invert(pixel), log: false, d3: scale,
+    ticks: (low === high ? [low] : scale.ticks(ticks)).map((tick) => ({ value: tick, at: scale(tick), label: number(tick, 4) })),
   };
-}
-
-function scaled(line: Line, range: readonly [number, number], log: boolean, ticks: readonly number[]): AxisScale {
-  return { ...line, range, log, ticks: ticks.map((value) => ({ value, at: line.place(value), label: number(value, 4) })) };
 }
 
 /** Room around the only value there is. */
@@ -71,47 +54,34 @@ function around(value: number): [number, number] {
   return [value - room, value + room];
 }
 
-/** The step of 1, 2 or 5 by a power of ten that cuts a span into about `count` parts. */
-export function stepOf(span: number, count: number): number {
-  const wanted = span / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(wanted));
-  // The nearest by ratio.
-  return power * STEPS.reduce((best, step) => (Math.abs(Math.log(wanted / power / step)) < Math.abs(Math.log(wanted / power / best)) ? step : best));
-}
-
-/** The multiples of a step around two values, each the nearest number to what it is written as. */
-function multiples(low: number, high: number, step: number): readonly number[] {
-  const [from, to] = [Math.floor(low / step), Math.ceil(high / step)];
-  const inverse = Math.round(1 / step);
-  return Array.from({ length: to - from + 1 }, (_, at) => (step < 1 && Number.isFinite(inverse) ? (from + at) / inverse : (from + at) * step));
-}
-
-function logarithmic(dimension: Dimension, pixels: [number, number], most: number): AxisScale {
+function logarithmic(dimension: Dimension, pixels: [number, number], ticks: number): AxisScale {
   let low = Infinity;
   for (const value of dimension.values) if (value > 0 && value < low) low = value;
   const high = dimension.domain?.[1] ?? low;
-  const [from, to] = low === high ? [Math.log10(low / 2), Math.log10(high * 2)] : [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
-  const { place, value } = between(from, to, pixels);
-  const line = { place: (given: number) => (given > 0 ? place(Math.log10(given)) : NaN), value: (pixel: number) => 10 ** value(pixel) };
-  return scaled(line, pixels, true, low === high ? [low] : decades(from, to, most));
+  const scale = scaleLog().domain(low === high ? [low / 2, high * 2] : [low, high]).range(pixels);
+  if (low !== high) scale.nice();
+  return {
+    place: (value) => (value > 0 && Number.isFinite(value) ? scale(value) : NaN), value: (pixel) => scale.invert(pixel), log: true, d3: scale,
+    ticks: (low === high ? [low] : thinned(scale.ticks(ticks), ticks)).map((tick) => ({ value: tick, at: scale(tick), label: number(tick, 4) })),
+  };
 }
 
-/** One to nine of every power of ten where there is room for them, else powers, as many as there is room for. */
-function decades(from: number, to: number, most: number): readonly number[] {
-  const powers = Array.from({ length: to - from + 1 }, (_, at) => Number(`1e${from + at}`));
-  const all = powers.slice(0, -1).flatMap((_, at) => Array.from({ length: 9 }, (_, times) => Number(`${times + 1}e${from + at}`)));
-  if (all.length <= most) return [...all, ...powers.slice(-1)];
-  const step = Math.ceil(powers.length / (most + 1));
-  return powers.filter((_, at) => at % step === 0);
+/** Powers of ten where there are too many ticks, and of these as many as there is room for. */
+function thinned(ticks: readonly number[], most: number): readonly number[] {
+  if (ticks.length <= most + 1) return ticks;
+  const powers = ticks.filter((tick) => Math.abs(Math.log10(tick) - Math.round(Math.log10(tick))) < 1e-9);
+  const kept = powers.length >= 2 ? powers : ticks;
+  const step = Math.ceil(kept.length / (most + 1));
+  return kept.filter((_, at) => at % step === 0);
 }
 
 function ofCategories(dimension: Dimension, pixels: [number, number], ticks: number, longest: number): AxisScale {
   const count = dimension.categories.length;
-  const line = between(-ROOM, count - 1 + ROOM, pixels);
+  const scale = scaleLinear().domain([-ROOM, count - 1 + ROOM]).range(pixels);
   const most = Math.max(ticks * 3, 8);
   const step = Math.ceil(count / most);
   return {
-    ...line, range: pixels, log: false,
-    ticks: dimension.categories.flatMap((category, at) => (at % step === 0 ? [{ value: at, at: line.place(at), label: middle(category, longest) }] : [])),
+    place: (value) => (Number.isFinite(value) ? scale(value) : NaN), value: (pixel) => scale.invert(pixel), log: false, d3: scale,
+    ticks: dimension.categories.flatMap((category, at) => (at % step === 0 ? [{ value: at, at: scale(at), label: middle(category, longest) }] : [])),
   };
 }
