@@ -49,8 +49,15 @@ class Job:
     docker_auth: Mapping[str, Any] | None = None
 
 
-def variables_of(address: str, run_id: str, experiment_id: str, entry_point: str) -> dict[str, str]:
-    """What tells a command where it logs to, under the names of MLflow and ours; ``address`` is the store's."""
+def variables_of(
+    address: str, run_id: str, experiment_id: str, entry_point: str, *, is_served: bool = False
+) -> dict[str, str]:
+    """What tells a command where it logs to, under the names of MLflow and ours; ``address`` is the store's.
+
+    ``is_served`` says that it ends with the run: pages at it are of no use to anybody.
+    """
     named = {"TRACKING_URI": address, "RUN_ID": run_id, "EXPERIMENT_ID": experiment_id}
+    if is_served:
+        named["SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     twins = {f"{prefix}_{name}": text for name, text in named.items() for prefix in ("MLFLOW", "MILLSTREAM")}
     return {**twins, "MILLSTREAM_PROJECT_ENTRY_POINT": entry_point}

@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millstream.entities import RunStatus
 from millstream.environments.preparing import managed
@@ -16,7 +17,7 @@ from millstream.errors import ProjectFailed
 from millstream.projects import backends, sources
 from millstream.projects.commands import command_of
 from millstream.projects.files import EntryPoint, ProjectFile
-from millstream.projects.job import Job
+from millstream.projects.job import Job, variables_of
 from millstream.projects.loopback import served
 from millstream.projects.native import entry_point_of, project_in
 from millstream.projects.parameters import local_values, resolved
@@ -24,6 +25,9 @@ from millstream.projects.recording import LOG_FILE, beating, config_of, experime
 from millstream.projects.sources import Source
 from millstream.projects.submitted import SubmittedRun
 from millstream.tracking import stores
+
+if TYPE_CHECKING:
+    from millstream.projects.pipelines.plan import Options
 
 __all__ = ["run", "start"]
 
@@ -34,6 +38,7 @@ def run(
     backend_config: Mapping[str, Any] | str | None = None, storage_dir: str | None = None, synchronous: bool = True,
     run_id: str | None = None, run_name: str | None = None, env_manager: str | None = None, build_image: bool = False,
     docker_auth: Mapping[str, Any] | None = None, *, parent_run_id: str | None = None,
+    pipeline: Options | None = None,
 ) -> SubmittedRun:
     """Run an entry point of the project at ``uri`` and record it as a run.
 
@@ -43,7 +48,7 @@ def run(
     is a child of ``parent_run_id``, or of the active run where there is one. ``env_manager`` is uv, virtualenv (the
     same), conda or local (this environment); ``storage_dir`` takes what parameters of type ``path`` are fetched from
     elsewhere. ``docker_args``, ``build_image`` and ``docker_auth`` are for projects with a ``docker_env``,
-    ``backend_config`` for the backend.
+    ``backend_config`` for the backend, ``pipeline`` for entry points that need others, which are run first.
 
     Waits for the end unless ``synchronous`` is false; what is not waited for is waited for at the end of this program.
     Raises ProjectFailed when the run does not end well, ProjectNotFound, EntryPointNotFound, MissingValue,
@@ -54,15 +59,40 @@ def run(
     with contextlib.ExitStack() as kept:
         kept.callback(sources.discard, source)
         project = project_in(source.folder)
-        submitted = start(
-            source, project, entry_point_of(project, entry_point, source.folder), parameters=parameters,
-            docker_args=docker_args, experiment_name=experiment_name, experiment_id=experiment_id, backend=backend,
-            backend_config=config, storage_dir=storage_dir, run_id=run_id, run_name=run_name, env_manager=env_manager,
-            build_image=build_image, docker_auth=docker_auth, parent_run_id=parent_run_id, until_end=kept.pop_all(),
-        )
+        found = entry_point_of(project, entry_point, source.folder)
+        if found.needs:
+            submitted = _start_pipeline(source, project, entry_point, parameters or {}, experiment_name, experiment_id,
+                                        backend, run_id, run_name, env_manager, parent_run_id, pipeline, storage_dir)
+            submitted.when_ended(kept.pop_all().close)
+        else:
+            submitted = start(
+                source, project, found, parameters=parameters, docker_args=docker_args, experiment_name=experiment_name,
+                experiment_id=experiment_id, backend=backend, backend_config=config, storage_dir=storage_dir,
+                run_id=run_id, run_name=run_name, env_manager=env_manager, build_image=build_image,
+                docker_auth=docker_auth, parent_run_id=parent_run_id, until_end=kept.pop_all(),
+            )
     if synchronous:
         _wait(submitted, entry_point)
     return submitted
+
+
+def _start_pipeline(
+    source: Source, project: ProjectFile, entry_point: str, parameters: Mapping[str, Any],
+    experiment_name: str | None, experiment_id: str | None, backend: str, run_id: str | None, run_name: str | None,
+    env_manager: str | None, parent_run_id: str | None, options: Options | None, storage_dir: str | None,
+) -> SubmittedRun:
+    from millstream.projects.pipelines import running
+    from millstream.projects.pipelines.plan import Options, planned
+
+    tracking_uri = stores.get_tracking_uri()
+    environment, manager = _environment(source.folder, project, env_manager)
+    options = replace(options or Options(), **({"storage_dir": storage_dir} if storage_dir else {}))
+    plan = planned(source, project, entry_point, parameters, environment=environment, environment_manager=manager,
+                   tracking_uri=tracking_uri, backend=backend, options=options)
+    return running.start(
+        plan, None if run_id else experiment_of(tracking_uri, experiment_name, experiment_id), run_id=run_id,
+        run_name=run_name, parent_run_id=parent_run_id or (None if run_id else _active_run()),
+    )
 
 
 def _wait(submitted: SubmittedRun, entry_point: str) -> None:
@@ -123,8 +153,8 @@ def start(
             submitted = there.submit(Job(
                 info.run_id, info.experiment_id, tracking_uri, source, project, entry_point, texts, command,
                 environment, manager,
-                _variables(address, info.run_id, info.experiment_id, entry_point.name,
-                           is_served=address != tracking_uri),
+                variables_of(address, info.run_id, info.experiment_id, entry_point.name,
+                             is_served=address != tracking_uri),
                 source.folder, dict(backend_config or {}), dict(docker_args or {}), build_image, docker_auth,
             ))
         except BaseException as error:
@@ -168,15 +198,3 @@ def _active_run() -> str | None:
     from millstream.tracking.active import local
 
     return local.stack[-1].run.info.run_id if local.stack else None
-
-
-def _variables(
-    address: str, run_id: str, experiment_id: str, entry_point: str, *, is_served: bool
-) -> dict[str, str]:
-    named = {"TRACKING_URI": address, "RUN_ID": run_id, "EXPERIMENT_ID": experiment_id}
-    twins = {f"{prefix}_{name}": text for name, text in named.items() for prefix in ("MLFLOW", "MILLSTREAM")}
-    return {
-        **twins, "MILLSTREAM_PROJECT_ENTRY_POINT": entry_point,
-        # The page of a run at an address that ends with it is of no use.
-        **({"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"} if is_served else {}),
-    }
