@@ -33,7 +33,10 @@ let library: Promise<HLJSApi> | null = null;
 
 /** highlight.js with the languages that files of runs are written in. */
 function load() {
-  library ??= import("@/artifacts/languages").then(({ highlighter }) => highlighter);
+  library ??= import("@/artifacts/languages").then(({ highlighter }) => highlighter, (error: unknown) => {
+    library = null;
+    throw error;
+  });
   return library;
 }
 

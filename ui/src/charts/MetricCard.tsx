@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { counted, exact, number } from "@/base/format";
+import { MOST_LINES } from "@/charts/band";
 import { useCurves, type Axis } from "@/charts/curves";
 import { LineChart, type Line } from "@/charts/LineChart";
 import { IconButton } from "@/parts/Button";
@@ -25,6 +26,10 @@ interface Props {
   onZoom: (zoom: readonly [number, number] | null) => void;
   /** The run that stands out; the others are faint. */
   highlighted?: string | null;
+  /** The runs that are drawn as lines even where there are so many that they are a band. */
+  lined?: ReadonlySet<string>;
+  /** The run that is looked at elsewhere: it has its line in a band. */
+  active?: string | null;
   /** More buttons in its head. */
   actions?: ReactNode;
 }
@@ -32,7 +37,7 @@ interface Props {
 const PIXELS = 600;
 
 /** The chart of a metric; it reads its curves when it comes into sight. */
-export function MetricCard({ metric, runs, axis, log, smoothing, zoom, onZoom, highlighted, actions }: Props) {
+export function MetricCard({ metric, runs, axis, log, smoothing, zoom, onZoom, highlighted, lined, active = null, actions }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState(false);
   useEffect(() => {
@@ -62,7 +67,7 @@ export function MetricCard({ metric, runs, axis, log, smoothing, zoom, onZoom, h
           {curves.error ? <ErrorCard what="The curves could not be loaded" error={curves.error} onRetry={() => void curves.refetch()} />
             : !curves.data ? <Loading /> : lines.length === 0 ? <p className="soft">None of these runs has it.</p>
               : asTable ? <Values metric={metric} lines={lines} axis={axis} />
-                : <LineChart label={metric} lines={lines} log={log} smoothing={smoothing} axis={axis} zoom={zoom} onZoom={onZoom} sync="runs" highlighted={highlighted} />}
+                : <LineChart label={metric} lines={lines} log={log} smoothing={smoothing} axis={axis} zoom={zoom} onZoom={onZoom} sync="runs" highlighted={highlighted ?? (lines.length > MOST_LINES ? active : null)} lined={lined} />}
         </div>
       </Card>
     </div>

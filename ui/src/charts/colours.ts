@@ -16,6 +16,24 @@ export function styleOf(index: number): LineStyle {
   return { colour: `var(--run-${index % HUES})`, dash: DASHES[Math.floor(index / HUES) % DASHES.length] ?? [] };
 }
 
+/**
+ * How each of some runs is drawn: those that somebody gave a colour have it, the others are told apart by their order,
+ * in hues that nobody chose for as long as there are some.
+ */
+export function stylesOf(ids: readonly string[], chosen: ReadonlyMap<string, number>): LineStyle[] {
+  const taken = new Set(ids.flatMap((id) => chosen.get(id) ?? []));
+  const free = Array.from({ length: HUES }, (_, hue) => hue).filter((hue) => !taken.has(hue));
+  const hues = free.length > 0 ? free : Array.from({ length: HUES }, (_, hue) => hue);
+  let next = 0;
+  return ids.map((id) => {
+    const colour = chosen.get(id);
+    if (colour !== undefined) return { colour: `var(--run-${Math.abs(colour) % HUES})`, dash: [] };
+    const at = next;
+    next += 1;
+    return { colour: `var(--run-${hues[at % hues.length] ?? 0})`, dash: DASHES[Math.floor(at / hues.length) % DASHES.length] ?? [] };
+  });
+}
+
 /** The colour behind a CSS variable, for a canvas. */
 export function resolved(colour: string): string {
   const name = /^var\((--[\w-]+)\)$/.exec(colour)?.[1];

@@ -1,6 +1,6 @@
 // The one module that puts markup from outside into the page, after DOMPurify has been over it.
 import { useEffect, useRef, useState } from "react";
-import { Loading } from "@/parts/States";
+import { ErrorCard, Loading } from "@/parts/States";
 
 type Render = (markdown: string) => string;
 
@@ -19,6 +19,10 @@ function load(): Promise<Render> {
       ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|data:image\/(?:png|jpeg|gif|webp);)/i,
     });
   });
+  // What did not arrive is asked for again by the next text.
+  loaded.catch(() => {
+    loaded = null;
+  });
   return loaded;
 }
 
@@ -26,16 +30,24 @@ function load(): Promise<Render> {
 export function Markdown({ text }: { text: string }) {
   const place = useRef<HTMLDivElement>(null);
   const [ready, setReady] = useState(false);
+  const [failed, setFailed] = useState<unknown>(null);
+  const [turn, setTurn] = useState(0);
   useEffect(() => {
     let current = true;
-    void load().then((render) => {
+    load().then((render) => {
       if (!current || !place.current) return;
       place.current.innerHTML = render(text);
       setReady(true);
-    });
+      setFailed(null);
+    }, (error: unknown) => current && setFailed(error));
     return () => {
       current = false;
     };
-  }, [text]);
-  return <>{!ready && <Loading />}<div ref={place} className="prose" /></>;
+  }, [text, turn]);
+  return (
+    <>
+      {failed !== null ? <ErrorCard what="The text could not be shown" error={failed} onRetry={() => setTurn(turn + 1)} /> : !ready && <Loading />}
+      <div ref={place} className="prose" />
+    </>
+  );
 }

@@ -30,6 +30,8 @@ export interface Column<Row> {
   onHide?: () => void;
   /** A class of its cells and header. */
   className?: string;
+  /** Its values can be summed up while its header is looked at. */
+  spread?: boolean;
   /** Shown in the header in place of the title. */
   head?: ReactNode;
 }
@@ -58,6 +60,14 @@ interface Props<Row> {
   /** Keys of the selected rows; without it, rows cannot be selected. */
   selected?: ReadonlySet<string>;
   onSelect?: (selected: ReadonlySet<string>) => void;
+  /** Selects every row, those that are not loaded too; without it the box of the header selects the loaded ones. */
+  onSelectAll?: () => void;
+  /** Whether every row is selected, but for loaded ones that are not in `selected`. */
+  everything?: boolean;
+  /** Letters that do something with the active row. */
+  rowKeys?: readonly { keys: string; what: string; run: (row: Row) => void }[];
+  /** Told which header is looked at, by the pointer or as the active cell, and where it is; null for none. */
+  onHead?: (column: string | null, at?: DOMRect) => void;
   onResize?: (column: string, width: number) => void;
   /** Letters j, k and x work on the whole page. One table a page has this. */
   main?: boolean;
@@ -73,7 +83,7 @@ const CHECK = 32;
 const NONE: ReadonlySet<string> = new Set();
 
 export function Table<Row>(props: Props<Row>) {
-  const { label, columns, count, rowAt, keyOf, onRange, onOpen, onPeek, onActive, selected, onSelect, onResize, rowClass, empty, main = false, ref } = props;
+  const { label, columns, count, rowAt, keyOf, onRange, onOpen, onPeek, onActive, selected, onSelect, onSelectAll, everything = false, rowKeys = [], onHead, onResize, rowClass, empty, main = false, ref } = props;
   const { density, letters } = usePreferences();
   const height = HEIGHTS[density];
   const id = useId();
@@ -125,7 +135,9 @@ export function Table<Row>(props: Props<Row>) {
     setActive(next);
     reveal(...next);
     if (next[0] >= 0) onActive?.(rowAt(next[0]), next[0]);
-  }, [count, columns.length, reveal, onActive, rowAt]);
+    if (next[0] < 0) requestAnimationFrame(() => onHead?.(columns[next[1]]?.key ?? null, document.getElementById(`${id}--1-${next[1]}`)?.getBoundingClientRect()));
+    else onHead?.(null);
+  }, [count, columns, reveal, onActive, rowAt, onHead, id]);
   useImperativeHandle(ref, () => ({
     focus: () => scroller.current?.focus(),
     show: (row) => go(row, active[1]),
@@ -180,7 +192,8 @@ export function Table<Row>(props: Props<Row>) {
         anchor.current = row;
       }
       go(...move);
-    } else if (event.key === "Enter" && row < 0) columns[column]?.onSort?.();
+    } else if ((event.ctrlKey || event.metaKey) && event.key === "a" && onSelectAll) onSelectAll();
+    else if (event.key === "Enter" && row < 0) columns[column]?.onSort?.();
     else if (event.key === "h" && letters && !event.ctrlKey && !event.metaKey && columns[column]?.onHide) columns[column].onHide();
     else if (event.key === "Enter" && current !== undefined) onOpen?.(current, event);
     else if (event.key === " " && current !== undefined && onPeek) onPeek(current);
@@ -198,6 +211,10 @@ export function Table<Row>(props: Props<Row>) {
     { keys: "k", what: "Row before", group: "Table", run: () => { scroller.current?.focus(); go(Math.max(0, active[0] - 1), active[1]); } },
     ...(onSelect ? [{ keys: "x", what: "Select the row", group: "Table", run: () => toggle(active[0], false) },
       { keys: "Shift+x", what: "Select up to the row", group: "Table", run: () => toggle(active[0], true) }] : []),
+    ...rowKeys.map(({ keys, what, run }) => ({ keys, what, group: "Table", run: () => {
+      const row = rowAt(active[0]);
+      if (row !== undefined) run(row);
+    } })),
   ], main);
 
   const actions: RowActions = {
@@ -230,10 +247,15 @@ export function Table<Row>(props: Props<Row>) {
   }), []);
 
   const all = count > 0 && selected !== undefined && selected.size >= count;
+  const chooseAll = () => {
+    if (everything || selected?.size) onSelect?.(NONE);
+    else if (onSelectAll) onSelectAll();
+    else select(0, count - 1, true);
+  };
   const headerCells = (list: readonly Column<Row>[], from: number) => list.map((column, at) => (
     <HeaderCell
       key={column.key} column={column} index={from + at} id={`${id}--1-${from + at}`} active={active[0] === -1 && active[1] === from + at}
-      offset={check ? 1 : 0} onMenu={openHeaderMenu} onResize={onResize}
+      offset={check ? 1 : 0} onMenu={openHeaderMenu} onResize={onResize} onHead={onHead}
     />
   ));
   return (
@@ -241,7 +263,7 @@ export function Table<Row>(props: Props<Row>) {
       <div
         ref={scroller} className="table scroll" role="grid" aria-label={label} aria-rowcount={count + 1} aria-colcount={columns.length + (check ? 1 : 0)}
         aria-multiselectable={onSelect ? true : undefined} aria-activedescendant={count > 0 || active[0] < 0 ? `${id}-${active[0]}-${active[1]}` : undefined}
-        tabIndex={0} onKeyDown={press}
+        tabIndex={0} onKeyDown={press} onBlur={() => onHead?.(null)}
       >
         <div role="presentation" className="table-size" style={{ width, height: tallness(sizes) }}>
           <div role="presentation" className="table-layer" style={{ width: view[0], height: view[1] }}>
@@ -250,11 +272,11 @@ export function Table<Row>(props: Props<Row>) {
                 {check > 0 && (
                   <div role="columnheader" aria-colindex={1} className="cell check frozen" style={{ width: check }}>
                     <input
-                      type="checkbox" tabIndex={-1} aria-label="Select all loaded rows" checked={all}
+                      type="checkbox" tabIndex={-1} aria-label={onSelectAll ? "Select all rows" : "Select all loaded rows"} checked={everything || all}
                       ref={(box) => {
-                        if (box) box.indeterminate = !all && Boolean(selected?.size);
+                        if (box) box.indeterminate = !everything && !all && Boolean(selected?.size);
                       }}
-                      onChange={() => (selected?.size ? onSelect?.(NONE) : select(0, count - 1, true))}
+                      onChange={chooseAll}
                     />
                   </div>
                 )}

@@ -73,11 +73,12 @@ interface HeaderProps<Row> {
   offset: number;
   onMenu: (index: number, at: { x: number; y: number }) => void;
   onResize: ((column: string, width: number) => void) | undefined;
+  onHead: ((column: string | null, at?: DOMRect) => void) | undefined;
 }
 
 const NARROWEST = 48;
 
-export function HeaderCell<Row>({ column, index, id, active, offset, onMenu, onResize }: HeaderProps<Row>) {
+export function HeaderCell<Row>({ column, index, id, active, offset, onMenu, onResize, onHead }: HeaderProps<Row>) {
   const cell = useRef<HTMLDivElement>(null);
   const sorted = column.sort === "asc" ? "ascending" : column.sort === "desc" ? "descending" : undefined;
   const resize = (event: PointerEvent<HTMLSpanElement>) => {
@@ -99,13 +100,14 @@ export function HeaderCell<Row>({ column, index, id, active, offset, onMenu, onR
       ref={cell} id={id} role="columnheader" aria-colindex={index + 1 + offset} aria-sort={sorted}
       className={`cell head${column.number ? " number" : ""}${column.frozen ? " frozen" : ""}${active ? " active" : ""}${column.className ? ` ${column.className}` : ""}`}
       style={{ width: column.width }}
+      onPointerEnter={onHead && ((event) => onHead(column.key, event.currentTarget.getBoundingClientRect()))} onPointerLeave={onHead && (() => onHead(null))}
       onContextMenu={column.menu && ((event) => {
         event.preventDefault();
         onMenu(index, { x: event.clientX, y: event.clientY });
       })}
     >
       {column.onSort
-        ? <button type="button" tabIndex={-1} className="head-name cut" data-tip={column.title} onClick={column.onSort}>{column.head ?? column.title}</button>
+        ? <button type="button" tabIndex={-1} className="head-name cut" data-tip={column.spread ? undefined : column.title} onClick={column.onSort}>{column.head ?? column.title}</button>
         : <span className="head-name cut">{column.head ?? column.title}</span>}
       {sorted && <Icon name={column.sort === "asc" ? "arrowUp" : "arrowDown"} />}
       {column.menu && (

@@ -1,5 +1,6 @@
 // Values as they stand in tables and facts: numbers, times, durations, states, names.
 import type { ReactNode } from "react";
+import { useNow } from "@/base/clock";
 import { absolute, ago, count, duration, exact, iso, number, type Figure } from "@/base/format";
 import { usePreferences } from "@/base/preferences";
 import { Icon, type IconName } from "@/parts/Icon";
@@ -22,9 +23,16 @@ export function Count({ value }: { value: number | null | undefined }) {
 /** A moment, told as how long ago or when, as the reader wants; the other on hover. */
 export function Time({ at }: { at: number | null | undefined }) {
   const { times } = usePreferences();
+  const told = useNow((now) => ago(at, now));
   if (at === null || at === undefined || at === 0) return null;
-  const [shown, other] = times === "relative" ? [ago(at), absolute(at)] : [absolute(at), ago(at)];
+  const [shown, other] = times === "relative" ? [told, absolute(at)] : [absolute(at), told];
   return <time className="figure" dateTime={iso(at)} data-tip={other}>{shown}</time>;
+}
+
+/** How long something has taken that began at a moment and goes on. */
+export function Since({ at }: { at: number }) {
+  const took = useNow((now) => duration(Math.max(0, now - at)));
+  return <span className="figure">{took}</span>;
 }
 
 export function Duration({ ms }: { ms: number | null | undefined }) {
@@ -65,6 +73,16 @@ export function RunStatus({ status, quiet }: { status: string | null | undefined
   if (!status) return null;
   const [tone, word] = RUN_STATES[status] ?? ["soft", status];
   return <Mark tone={tone} quiet={quiet}>{word}</Mark>;
+}
+
+/** How far something is, 0 to 1. */
+export function Progress({ share }: { share: number }) {
+  const percent = Math.floor(share * 100);
+  return (
+    <span className="progress" data-tip={`${percent} % of its total_steps`}>
+      <span className="progress-way" aria-hidden="true"><span style={{ width: `${percent}%` }} /></span><span className="figure">{percent} %</span>
+    </span>
+  );
 }
 
 interface ChipProps {

@@ -1,37 +1,26 @@
 import { useMemo, useState } from "react";
-import { call } from "@/api/client";
-import { refresh, useOperation } from "@/api/queries";
-import { GetArrangement, SetArrangement, type Run } from "@/api/schema";
+import type { Run } from "@/api/schema";
 import { counted } from "@/base/format";
 import type { StateOf } from "@/base/url";
+import { PinButton, type Arranged } from "@/charts/arrangement";
 import { ChartsBar } from "@/charts/ChartsBar";
-import { styleOf } from "@/charts/colours";
+import { stylesOf } from "@/charts/colours";
 import { grouped, search } from "@/charts/groups";
 import { MetricCard, type DrawnRun } from "@/charts/MetricCard";
 import { isSystem, pinnedFirst, type STATE } from "@/pages/run/state";
-import { Button, IconButton } from "@/parts/Button";
+import { Button } from "@/parts/Button";
 import { Empty } from "@/parts/States";
-import { toast, toastError } from "@/parts/Toast";
 
 const FIRST = 24;
 
-/** The metrics that are pinned in the run's experiment, and how to pin one or not. */
-export function usePinned(experimentId: string): [readonly string[], (key: string) => void] {
-  const arrangement = useOperation(GetArrangement, { experiment_id: experimentId }, { staleTime: 30_000 });
-  const metrics = arrangement.data?.metrics ?? [];
-  const set = (next: typeof metrics) => call(SetArrangement, { experiment_id: experimentId, metrics: next }).then(() => refresh(GetArrangement));
-  const pin = (key: string) => {
-    const there = metrics.some((metric) => metric.key === key);
-    set(there ? metrics.filter((metric) => metric.key !== key) : [...metrics, { key }])
-      .then(() => toast(there ? `Unpinned ${key}` : `Pinned ${key} for the experiment`, { undo: () => set(metrics) }), toastError);
-  };
-  return [metrics.map((metric) => metric.key), pin];
-}
-
 /** The runs that are drawn: the run itself, and faint the one it is compared with. */
-export function useDrawn(run: Run, other: Run | undefined): readonly DrawnRun[] {
+export function useDrawn(run: Run, other: Run | undefined, colours: ReadonlyMap<string, number>): readonly DrawnRun[] {
   const names = JSON.stringify([run, other].flatMap((one) => (one ? [[one.info.run_id, one.info.run_name ?? one.info.run_id]] : [])));
-  return useMemo(() => (JSON.parse(names) as [string, string][]).map(([id, name], at) => ({ id, name, ...styleOf(at) })), [names]);
+  return useMemo(() => {
+    const runs = JSON.parse(names) as [string, string][];
+    const styles = stylesOf(runs.map(([id]) => id), colours);
+    return runs.flatMap(([id, name], at) => (styles[at] ? [{ id, name, ...styles[at] }] : []));
+  }, [names, colours]);
 }
 
 interface Props {
@@ -39,17 +28,17 @@ interface Props {
   other: Run | undefined;
   state: StateOf<typeof STATE>;
   set: (change: Partial<StateOf<typeof STATE>>) => void;
-  pinned: readonly string[];
-  onPin: (key: string) => void;
+  arranged: Arranged;
   /** What of the machine was measured, instead of what the run logged. */
   system?: boolean;
 }
 
 /** Every curve of a run: those that are pinned, then a group for each prefix of their keys. */
-export function Charts({ run, other, state, set, pinned, onPin, system = false }: Props) {
+export function Charts({ run, other, state, set, arranged, system = false }: Props) {
+  const { metrics: pinned, pinMetric } = arranged;
   const [zoom, setZoom] = useState<readonly [number, number] | null>(null);
   const [shown, setShown] = useState(FIRST);
-  const runs = useDrawn(run, other);
+  const runs = useDrawn(run, other, arranged.colours);
   const keys = useMemo(() => (run.data?.metrics ?? []).map((metric) => metric.key).filter((key) => isSystem(key) === system).sort(), [run, system]);
   const { found, problem } = useMemo(() => search(pinnedFirst(keys, pinned), state.find), [keys, pinned, state.find]);
   const groups = useMemo(() => {
@@ -76,7 +65,7 @@ export function Charts({ run, other, state, set, pinned, onPin, system = false }
               {names.map((name) => (
                 <MetricCard
                   key={name} metric={name} runs={runs} axis={state.x} log={state.log} smoothing={state.smooth} zoom={zoom} onZoom={setZoom} highlighted={other ? run.info.run_id : null}
-                  actions={!system && <PinButton metric={name} pinned={pinned} onPin={onPin} />}
+                  actions={!system && <PinButton metric={name} pinned={pinned} onPin={pinMetric} />}
                 />
               ))}
             </div>
@@ -86,9 +75,4 @@ export function Charts({ run, other, state, set, pinned, onPin, system = false }
       </div>
     </div>
   );
-}
-
-export function PinButton({ metric, pinned, onPin }: { metric: string; pinned: readonly string[]; onPin: (key: string) => void }) {
-  const there = pinned.includes(metric);
-  return <IconButton icon="pin" className="pin" pressed={there} label={there ? `Unpin ${metric}` : `Pin ${metric}`} onClick={() => onPin(metric)} />;
 }

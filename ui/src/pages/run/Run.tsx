@@ -3,10 +3,11 @@ import { prefetch, useOperation } from "@/api/queries";
 import { GetExperiment, GetRun, type Run as RunRecord } from "@/api/schema";
 import { useKeys } from "@/base/keys";
 import { useUrlState } from "@/base/url";
+import { useArrangement } from "@/charts/arrangement";
 import { Page } from "@/frame/Page";
 import { path, useGo } from "@/frame/router";
 import { deleteRun, NoteDialog, RenameDialog, restoreRun } from "@/pages/run/actions";
-import { Charts, usePinned } from "@/pages/run/Charts";
+import { Charts } from "@/pages/run/Charts";
 import { DiffDialog } from "@/pages/run/DiffDialog";
 import { useLiveRun } from "@/pages/run/live";
 import { Overview } from "@/pages/run/Overview";
@@ -52,14 +53,14 @@ function Shown({ run }: { run: RunRecord }) {
   const experiment = useOperation(GetExperiment, { experiment_id: info.experiment_id }, { staleTime: 60_000 }).data?.experiment.name;
   const diff = useOperation(GetRun, state.diff ? { run_id: state.diff } : null);
   const other = state.diff ? diff.data?.run : undefined;
-  const [pinned, pin] = usePinned(info.experiment_id);
+  const arranged = useArrangement(info.experiment_id);
   const deleted = info.lifecycle_stage === "deleted";
   const close = () => setOpen(null);
   useKeys([
     { keys: "r", what: "Compare with another run", group: "Run", run: () => setOpen("diff") },
     { keys: "v", what: "Next part of the page", group: "Run", run: () => set({ tab: TABS[(TABS.findIndex(({ key }) => key === state.tab) + 1) % TABS.length]?.key }, { push: true }) },
   ]);
-  const charts = { run, other, state, set, pinned, onPin: pin };
+  const charts = { run, other, state, set, arranged };
   return (
     <Page
       title={info.run_name ?? info.run_id} way={[["/", "Experiments"], [path`/exp/${info.experiment_id}`, experiment ?? info.experiment_id]]} count={<RunStatus status={info.status} />}

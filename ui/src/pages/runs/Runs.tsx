@@ -1,20 +1,22 @@
 import { Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { useEvents } from "@/api/events";
-import { fetched, queryClient, useOperation } from "@/api/queries";
-import { GetExperiment, ListColumns, QueryRuns } from "@/api/schema";
+import { fetched, queryClient, refresh, useOperation } from "@/api/queries";
+import { GetArrangement, GetExperiment, ListColumns, QueryRuns } from "@/api/schema";
 import { counted } from "@/base/format";
 import { useKeys } from "@/base/keys";
 import { useUrlState } from "@/base/url";
-import { styleOf } from "@/charts/colours";
+import { useArrangement } from "@/charts/arrangement";
+import { stylesOf } from "@/charts/colours";
 import { CURVES_KEY } from "@/charts/curves";
 import { Page } from "@/frame/Page";
 import { path, useGo } from "@/frame/router";
-import { RunActions } from "@/pages/runs/actions";
-import { columnsOf, defaultColumns, digitsIn, NAME, type Doing, type Facts } from "@/pages/runs/columns";
+import { columnsOf, defaultColumns, digitsIn, inOrder, NAME, PROGRESS, type Doing, type Facts } from "@/pages/runs/columns";
+import { useLooked } from "@/pages/runs/looked";
 import { useKept } from "@/pages/runs/kept";
 import { useRunRows, type RunRow, type RunsRequest } from "@/pages/runs/rows";
-import { kindOf, orderOf, STATE } from "@/pages/runs/state";
+import { useSelection } from "@/pages/runs/selection";
+import { isSpread, kindOf, orderOf, STATE } from "@/pages/runs/state";
 import { Toolbar } from "@/pages/runs/Toolbar";
 import { NewRuns } from "@/pages/runs/Views";
 import { FilterBox } from "@/parts/FilterBox";
@@ -28,6 +30,14 @@ import "@/pages/runs/runs.css";
 const ChartsPane = lazily(() => import("@/pages/runs/ChartsPane"));
 const ColumnPicker = lazily(() => import("@/pages/runs/ColumnPicker"));
 const Peek = lazily(() => import("@/pages/runs/Peek"));
+const Spread = lazily(() => import("@/pages/runs/Spread"));
+const ColourDialog = lazily(() => import("@/pages/runs/ColourDialog"));
+const actions = () => import("@/pages/runs/actions");
+const RunActions = lazily(() => actions().then((module) => ({ default: module.RunActions })));
+
+const STATUS = "attributes.status";
+const WITH_STATUS = [PROGRESS];
+const NOTHING: readonly string[] = [];
 
 /** How many keys are read for the default columns and the charts; the picker reads all. */
 export const COLUMNS_READ = 2000;
@@ -43,10 +53,13 @@ export default function Runs({ id }: { id: string }) {
   const [kept, keep] = useKept(id);
   const go = useGo();
   const table = useRef<TableHandle>(null);
-  const [selected, setSelected] = useState<ReadonlySet<string>>(() => new Set(state.sel));
   const [expanded, setExpanded] = useState<ReadonlySet<string> | "all">(new Set());
   const [picking, setPicking] = useState(false);
   const [peeked, setPeeked] = useState<string | null>(null);
+  const [coloured, setColoured] = useState<RunRow | null>(null);
+  const [active, setActive] = useState<string | null>(null);
+  const [looked, look] = useLooked();
+  const arranged = useArrangement(id);
   const [coming, setComing] = useState(0);
   const experiment = useOperation(GetExperiment, { experiment_id: id });
   const keys = useOperation(ListColumns, { experiment_ids: [id], limit: COLUMNS_READ }, { staleTime: 30_000 });
@@ -68,29 +81,40 @@ export default function Runs({ id }: { id: string }) {
       ? [...grouped, ...shown.filter((column) => column.startsWith("metrics.")).slice(0, 20).flatMap((column) => [`mean(${column})`, `min(${column})`, `max(${column})`])]
       : shown.filter((column) => column !== NAME);
   }, [chosen, found, state.varying, known, grouped]);
-  const asked = useMemo(() => (grouped.length > 0 ? ids : [NAME, ...ids]), [ids, grouped]);
+  const pinned = useMemo(() => new Set(grouped.length > 0 ? [] : kept.pinned), [grouped, kept.pinned]);
+  const asked = useMemo(() => inOrder(ids, pinned), [ids, pinned]);
+  const beside = grouped.length === 0 && ids.includes(STATUS) ? WITH_STATUS : NOTHING;
 
   const filter = useDeferredValue(state.q);
   const request = useMemo((): RunsRequest => ({
     experiment_ids: [id], ...(filter ? { filter } : {}), order_by: orderOf(state.sort), view_type: state.stage === "deleted" ? "DELETED_ONLY" : "ACTIVE_ONLY",
-    ...(grouped.length > 0 ? { group_by: [...grouped], order_by: grouped.some((column) => state.sort.endsWith(column)) ? orderOf(state.sort) : [] } : {}),
+    ...(grouped.length > 0 ? { group_by: [...grouped], order_by: orderOf(state.sort, grouped) } : arranged.runs.length > 0 ? { first: [...arranged.runs] } : {}),
     ...(state.tree && grouped.length === 0 ? { tree: true, expanded: expanded === "all" ? ["*"] : [...expanded] } : {}),
-  }), [id, filter, state.sort, state.stage, state.tree, grouped, expanded]);
-  const rows = useRunRows(request, asked, !pending && (keys.data !== undefined || keys.error !== null) && (!filled || others.data !== undefined || others.error !== null));
+  }), [id, filter, state.sort, state.stage, state.tree, grouped, expanded, arranged.runs]);
+  const rows = useRunRows(request, asked, beside, !pending && arranged.settled && (keys.data !== undefined || keys.error !== null) && (!filled || others.data !== undefined || others.error !== null));
   const { rowAt, version, patch, renew, loaded } = rows;
   const total = rows.total ?? 0;
 
-  const select = useCallback((next: ReadonlySet<string>) => {
-    setSelected(next);
-    set({ sel: next.size <= MOST_IN_ADDRESS ? [...next] : [] });
-  }, [set]);
+  const written = useCallback((next: ReadonlySet<string>) => set({ sel: next.size <= MOST_IN_ADDRESS ? [...next] : [] }), [set]);
+  const tableKey = JSON.stringify([request.experiment_ids, request.filter, request.view_type]);
+  const selection = useSelection(state.sel, tableKey, loaded, version, rows.matched ?? 0, written);
+  const selected = selection.rows;
+  const firstRuns = useMemo(() => new Set(arranged.runs), [arranged.runs]);
   const drawn = useMemo(() => {
-    if (selected.size > 0) return [...selected].slice(0, MOST_DRAWN);
-    return Array.from({ length: Math.min(DRAWN, total) }, (_, at) => rowAt(at)).flatMap((row) => (row && !row.count ? [row.id] : []));
+    const first = (most: number) => Array.from({ length: Math.min(most, total) }, (_, at) => rowAt(at)).flatMap((row) => (row && !row.count ? [row.id] : []));
+    if (selection.everything) return first(MOST_DRAWN).filter((run) => !selection.except.has(run));
+    if (selected.size === 0) return first(DRAWN);
+    return [...new Set([...first(firstRuns.size).filter((run) => firstRuns.has(run)), ...selected])].slice(0, MOST_DRAWN);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `version` stands for the rows
-  }, [selected, version, total]);
+  }, [selection.everything, selection.except, selected, version, total, firstRuns]);
   const drawnKey = drawn.join();
-  const colours = useMemo(() => new Map(state.view === "table" ? [] : drawnKey.split(",").map((run, at) => [run, styleOf(at).colour])), [drawnKey, state.view]);
+  const colours = useMemo(() => {
+    const made = new Map([...arranged.colours].map(([run]) => [run, stylesOf([run], arranged.colours)[0]?.colour ?? ""]));
+    if (state.view === "table") return made;
+    const shown = drawnKey.split(",");
+    stylesOf(shown, arranged.colours).forEach((style, at) => made.set(shown[at] ?? "", style.colour));
+    return made;
+  }, [drawnKey, state.view, arranged.colours]);
 
   const recount = useRef(0);
   const redrawing = useRef(0);
@@ -100,8 +124,9 @@ export default function Runs({ id }: { id: string }) {
       void queryClient.invalidateQueries({ queryKey: [CURVES_KEY] });
     }, REDRAW_MS);
   };
-  useEvents(rows.total === undefined ? null : { experimentIds: [id], columns: asked.slice(0, 24) }, (changes) => {
+  useEvents(rows.total === undefined ? null : { experimentIds: [id], columns: [...asked.slice(0, 24), ...beside].filter((column) => grouped.length === 0 || column !== NAME) }, (changes) => {
     if (changes.reset) renew();
+    if ((changes.changes ?? []).some((change) => change.kind === "experiment")) void refresh(GetArrangement);
     if (changes.cells) patch(changes.cells.ids, changes.cells.cols);
     if ((changes.changes ?? []).some((change) => drawn.includes(change.id))) redraw();
     const there = new Set(loaded());
@@ -134,10 +159,12 @@ export default function Runs({ id }: { id: string }) {
     heat: (column) => keep({ heat: toggled(kept.heat, column) }),
     pin: (column) => keep({ pinned: toggled(kept.pinned, column) }),
     group: (column) => set({ group: toggled(state.group, column) }, { push: true }),
+    pinRun: (row) => arranged.pinRun(row.id, String(row.value(NAME) ?? row.id)),
+    colour: setColoured,
     expand: (run) => setExpanded((before) => new Set(before === "all" ? [run] : toggled([...before], run))),
   };
   const facts: Facts = {
-    known, sort: state.sort, widths: kept.widths, heat: new Set(kept.heat), pinned: new Set(grouped.length > 0 ? [] : kept.pinned), expanded, tree: state.tree, grouped, colours,
+    known, sort: state.sort, widths: kept.widths, heat: new Set(kept.heat), pinned, firstRuns, expanded, tree: state.tree, grouped, colours,
     digits: digitsIn(rowAt, total),
   };
   const narrow = state.view === "split" || state.view === "charts";
@@ -149,26 +176,36 @@ export default function Runs({ id }: { id: string }) {
   useKeys([
     { keys: "v", what: "Table, charts or both", group: "Runs", run: () => set({ view: next(state.view) }, { push: true }) },
     { keys: ".", what: "Show new runs", group: "Runs", run: showNew },
-    { keys: "Escape", what: "Close or clear", group: "Table", run: () => (peeked ? setPeeked(null) : select(new Set())) },
+    { keys: "Escape", what: "Close or clear", group: "Table", run: () => (peeked ? setPeeked(null) : selection.clear()) },
   ]);
   const keysOf = useCallback(async (kind: KeyKind, begun: string) => {
     const found = await fetched(ListColumns, { experiment_ids: [id], kinds: [kind], match: begun.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), limit: 20 });
     return (found.columns ?? []).map((column) => column.key);
   }, [id]);
 
+  const onActive = (row: RunRow | undefined) => {
+    if (!row || row.count) return;
+    setActive(row.id);
+    if (peeked) setPeeked(row.id);
+  };
+  const rowKeys = grouped.length > 0 ? [] : [{ keys: "p", what: "Pin the run", run: doing.pinRun }];
   const name = experiment.data?.experiment.name ?? id;
   const counts = rows.total === undefined ? undefined : grouped.length > 0 ? `${counted(total, "group")} of ${counted(rows.matched ?? 0, "run")}` : counted(rows.matched ?? total, "run");
   const list = (
     <Table
       ref={table} label={grouped.length > 0 ? "Groups of runs" : "Runs"} main columns={columns} count={total} rowAt={rowAt} keyOf={(row) => row.id} onRange={rows.onRange}
-      onOpen={open} onPeek={(row) => !row.count && setPeeked(peeked === row.id ? null : row.id)} onActive={(row) => peeked && row && !row.count && setPeeked(row.id)}
-      selected={grouped.length > 0 ? undefined : selected} onSelect={grouped.length > 0 ? undefined : select}
+      onOpen={open} onPeek={(row) => !row.count && setPeeked(peeked === row.id ? null : row.id)} onActive={onActive} rowKeys={rowKeys} onHead={look}
+      selected={grouped.length > 0 ? undefined : selected} onSelect={grouped.length > 0 ? undefined : selection.select} onSelectAll={grouped.length > 0 ? undefined : selection.all} everything={selection.everything}
       onResize={(column, width) => keep({ widths: width > 0 ? { ...kept.widths, [column]: width } : Object.fromEntries(Object.entries(kept.widths).filter(([other]) => other !== column)) })}
       empty={rows.total === 0 && (state.q ? <Empty title="No run fits the filter." /> : state.stage === "deleted" ? <Empty title="No run of this experiment is in the trash." />
         : <Empty title="This experiment has no runs yet. Log the first one:" code={`import millstream as mlflow\n\nmlflow.set_experiment("${name}")\nwith mlflow.start_run():\n    mlflow.log_param("lr", 0.01)\n    mlflow.log_metric("loss", 0.1)`} />)}
     />
   );
   const problem = state.q && rows.error ? rows.error.message : null;
+  const there = rows.total !== undefined;
+  useEffect(() => {
+    if (there) actions().catch(() => undefined);
+  }, [there]);
   return (
     <Page
       title={name} way={[["/", "Experiments"]]} count={counts}
@@ -181,12 +218,17 @@ export default function Runs({ id }: { id: string }) {
       {rows.error && !state.q ? <ErrorCard what="The runs could not be loaded" error={rows.error} onRetry={renew} /> : (
         <div className={narrow ? `runs ${state.view}` : "runs"}>
           <div className="runs-list">{list}</div>
-          {narrow && <Boundary what="The charts could not be shown"><Suspense fallback={<Loading />}><ChartsPane ids={drawn} chosen={selected.size} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={found} state={state} set={set} /></Suspense></Boundary>}
+          {narrow && <Boundary what="The charts could not be shown"><Suspense fallback={<Loading />}><ChartsPane ids={drawn} chosen={selection.size} total={total} nameOf={(run) => nameIn(rowAt, total, run)} metrics={found} state={state} set={set} arranged={arranged} active={active} /></Suspense></Boundary>}
         </div>
       )}
-      {selected.size > 0 && <RunActions ids={[...selected]} deleted={state.stage === "deleted"} onClear={() => select(new Set())} onDone={renew} />}
+      {selection.size > 0 && grouped.length === 0 && <Suspense fallback={null}><RunActions
+        chosen={{ experimentId: id, ids: selection.everything ? null : [...selected], except: [...selection.except], filter, deleted: state.stage === "deleted", snapshot: rows.snapshot, size: selection.size }}
+        columns={asked} order={request.order_by} onClear={selection.clear} onDone={renew}
+      /></Suspense>}
       <Suspense fallback={null}>
       {picking && <ColumnPicker experimentIds={[id]} shown={ids} onChange={setColumns} onReset={() => setColumns([])} onClose={() => setPicking(false)} />}
+      {looked && isSpread(looked.column) && grouped.length === 0 && <Spread column={looked.column} at={looked.at} experimentId={id} filter={filter} deleted={state.stage === "deleted"} />}
+      {coloured && <ColourDialog name={String(coloured.value(NAME) ?? coloured.id)} chosen={arranged.colours.get(coloured.id)} onChoose={(colour) => arranged.setColour(coloured.id, colour)} onClose={() => setColoured(null)} />}
       {peeked && <Peek id={peeked} onClose={() => {
         setPeeked(null);
         table.current?.focus();

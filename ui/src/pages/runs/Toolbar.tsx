@@ -1,8 +1,8 @@
 import { Suspense, useState } from "react";
-import { address, withQuery } from "@/api/client";
 import type { Experiment, RunColumn } from "@/api/schema";
 import type { StateOf } from "@/base/url";
 import { deleteExperiments, ExperimentTags, RenameExperiment } from "@/pages/experiments/actions";
+import { download } from "@/pages/runs/bulk";
 import { kindOf, titleOf, type STATE } from "@/pages/runs/state";
 import { Views } from "@/pages/runs/Views";
 import { Button } from "@/parts/Button";
@@ -32,15 +32,9 @@ export function Toolbar({ id, experiment, state, set, columns, order, onColumns,
   const [edited, setEdited] = useState<"rename" | "tags" | null>(null);
   const go = useGo();
   const push = { push: true };
-  const csv = (all: boolean, format: string) => address(withQuery("/ajax-api/v1/runs/export", {
-    experiment_ids: id, filter: state.q || undefined, order_by: order, format, columns: all ? undefined : columns, view_type: state.stage === "deleted" ? "DELETED_ONLY" : undefined,
-  }));
-  const download = (all: boolean, format: string) => {
-    const link = document.createElement("a");
-    link.href = csv(all, format);
-    link.download = "";
-    link.click();
-  };
+  const save = (all: boolean, format: "csv" | "jsonl") => download({
+    experimentId: id, filter: state.q, order, columns: all ? null : columns, format, deleted: state.stage === "deleted",
+  });
   const choices = [...known.values()].filter((column) => column.kind !== "metric" && column.distinct > 1 && !column.key.startsWith("mlflow.")).slice(0, 40)
     .map((column) => `${kindOf(column.kind)}.${column.key}`);
   const groups: MenuItem[] = ["attributes.status", ...new Set([...choices, ...state.group])].map((column) => ({
@@ -52,9 +46,9 @@ export function Toolbar({ id, experiment, state, set, columns, order, onColumns,
     { label: "Parents and children", checked: state.tree, run: () => set({ tree: !state.tree }, push) },
     ...(state.tree ? [{ label: "Open all parents", checked: expanded === "all", run: () => onExpand(expanded === "all" ? new Set<string>() : "all") }] : []),
     { label: "Deleted runs", checked: state.stage === "deleted", run: () => set({ stage: state.stage === "deleted" ? "active" : "deleted", sel: [] }, push) },
-    { label: "CSV of these columns", icon: "download", section: "All runs of the filter", run: () => download(false, "csv") },
-    { label: "CSV of everything", icon: "download", run: () => download(true, "csv") },
-    { label: "JSON lines of everything", icon: "download", run: () => download(true, "jsonl") },
+    { label: "CSV of these columns", icon: "download", section: "All runs of the filter", run: () => save(false, "csv") },
+    { label: "CSV of everything", icon: "download", run: () => save(true, "csv") },
+    { label: "JSON lines of everything", icon: "download", run: () => save(true, "jsonl") },
     { label: "Rename the experiment", icon: "edit", section: "Experiment", run: () => setEdited("rename") },
     { label: "Tags of the experiment", icon: "tag", run: () => setEdited("tags") },
     { label: "Delete the experiment", icon: "trash", tone: "bad", run: () => void (experiment && deleteExperiments([experiment]).then(() => go("/"))) },

@@ -2,11 +2,11 @@ import type { RunColumn } from "@/api/schema";
 import { digitsFor, iso, numberOf, type Figure } from "@/base/format";
 import { Link, path } from "@/frame/router";
 import type { RunRow } from "@/pages/runs/rows";
-import { columnText, conditionOf, isSortable, kindOf, parseColumn, titleOf, type Cell, type Variant } from "@/pages/runs/state";
+import { columnText, conditionOf, isSortable, isSpread, kindOf, parseColumn, titleOf, type Cell, type Variant } from "@/pages/runs/state";
 import { Icon } from "@/parts/Icon";
 import type { MenuItem } from "@/parts/Menu";
 import type { Column } from "@/parts/Table";
-import { Chip, Count, Duration, Num, RunStatus, Time } from "@/parts/Values";
+import { Chip, Count, Duration, Num, Progress, RunStatus, Time } from "@/parts/Values";
 
 export interface Facts {
   /** What is known of each column, by its name without a function. */
@@ -18,8 +18,10 @@ export interface Facts {
   expanded: ReadonlySet<string> | "all";
   tree: boolean;
   grouped: readonly string[];
-  /** Colours of the runs that charts draw. */
+  /** Colours of the runs that charts draw, and of those that somebody gave one. */
   colours: ReadonlyMap<string, string>;
+  /** The runs that stay first. */
+  firstRuns: ReadonlySet<string>;
   /** Significant digits of a column. */
   digits: (column: string) => number;
 }
@@ -33,6 +35,8 @@ export interface Doing {
   pin: (column: string) => void;
   group: (column: string) => void;
   expand: (id: string) => void;
+  pinRun: (row: RunRow) => void;
+  colour: (row: RunRow) => void;
 }
 
 const VARIANTS: readonly (readonly [Variant, string, string])[] = [
@@ -40,27 +44,34 @@ const VARIANTS: readonly (readonly [Variant, string, string])[] = [
   ["best_step", "min", "Step of the lowest"], ["best_step", "max", "Step of the highest"], ["mean", "10", "Mean of the last 10"],
 ];
 const WIDTHS: Record<string, number> = {
-  "attributes.run_name": 220, "attributes.status": 96, "attributes.start_time": 96, "attributes.end_time": 96, "attributes.duration": 84, "attributes.run_id": 260,
+  "attributes.run_name": 220, "attributes.status": 104, "attributes.start_time": 96, "attributes.end_time": 96, "attributes.duration": 84, "attributes.run_id": 260,
 };
 export const NAME = "attributes.run_name";
+/** What comes with a table without being a column: how far running runs are. */
+export const PROGRESS = "attributes.progress";
+
+/** The columns as they stand in the table: the name, those that stay at the left, the others. */
+export function inOrder(ids: readonly string[], pinned: ReadonlySet<string>): string[] {
+  const others = ids.filter((id) => id !== NAME);
+  return [NAME, ...others.filter((id) => pinned.has(id)), ...others.filter((id) => !pinned.has(id))];
+}
 
 export function columnsOf(ids: readonly string[], facts: Facts, doing: Doing): readonly Column<RunRow>[] {
   const frozen = [NAME, ...ids.filter((id) => facts.pinned.has(id) && id !== NAME)];
-  const rest = ids.filter((id) => !frozen.includes(id));
-  return [...frozen, ...rest].map((id, at, all) => {
+  return inOrder(ids, facts.pinned).map((id, at, all) => {
     const { kind, key } = parseColumn(id);
     const before = at > 0 ? parseColumn(all[at - 1] ?? "").kind : kind;
     const isNumber = kind === "metrics" || id === "attributes.duration" || (kind === "params" && ["int", "float"].includes(facts.known.get(id)?.type ?? ""));
     const sorted = facts.sort === id ? ("asc" as const) : facts.sort === `-${id}` ? ("desc" as const) : null;
     return {
-      key: id, title: titleOf(id), number: isNumber, frozen: at < frozen.length,
+      key: id, title: titleOf(id), number: isNumber, frozen: at < frozen.length, spread: facts.grouped.length === 0 && isSpread(id),
       width: facts.widths[id] ?? WIDTHS[id] ?? Math.max(88, Math.min(180, 44 + titleOf(id).length * 7)),
       className: at === frozen.length - 1 ? "edge" : before !== kind && at > frozen.length ? "begins" : undefined,
       cell: (row: RunRow) => (id === NAME ? <NameCell row={row} facts={facts} doing={doing} /> : <ValueCell id={id} row={row} facts={facts} />),
-      ...(isSortable(id) ? { sort: sorted, onSort: () => doing.sort(sorted === "desc" ? id : sorted === "asc" ? `-${id}` : kind === "metrics" || key.endsWith("_time") ? `-${id}` : id) } : {}),
+      ...(isSortable(id, facts.grouped) ? { sort: sorted, onSort: () => doing.sort(sorted === "desc" ? id : sorted === "asc" ? `-${id}` : kind === "metrics" || key.endsWith("_time") ? `-${id}` : id) } : {}),
       ...(id === NAME ? {} : { onHide: () => doing.hide(id) }),
       menu: () => headerMenu(id, facts, doing),
-      cellMenu: (row: RunRow) => cellMenu(id, row, doing),
+      cellMenu: (row: RunRow) => cellMenu(id, row, facts, doing),
     };
   });
 }
@@ -68,7 +79,7 @@ export function columnsOf(ids: readonly string[], facts: Facts, doing: Doing): r
 function headerMenu(id: string, facts: Facts, doing: Doing): readonly MenuItem[] {
   const { kind, key, variant, argument } = parseColumn(id);
   const items: MenuItem[] = [];
-  if (isSortable(id)) {
+  if (isSortable(id, facts.grouped)) {
     items.push({ label: "Sort upwards", icon: "arrowUp", run: () => doing.sort(id) }, { label: "Sort downwards", icon: "arrowDown", run: () => doing.sort(`-${id}`) });
   }
   if (kind === "metrics" && facts.grouped.length === 0) {
@@ -85,7 +96,7 @@ function headerMenu(id: string, facts: Facts, doing: Doing): readonly MenuItem[]
   return items;
 }
 
-function cellMenu(id: string, row: RunRow, doing: Doing): readonly MenuItem[] {
+function cellMenu(id: string, row: RunRow, facts: Facts, doing: Doing): readonly MenuItem[] {
   const value = row.value(id);
   if (value === undefined || row.count) return [];
   const { variant, argument, key } = parseColumn(id);
@@ -96,6 +107,10 @@ function cellMenu(id: string, row: RunRow, doing: Doing): readonly MenuItem[] {
       { label: "Exclude this", icon: "hide" as const, run: () => doing.filter(conditionOf(id, value, true)) },
     ] : []),
     { label: "Copy value", icon: "copy", run: () => void navigator.clipboard.writeText(copied(key, value)) },
+    ...(id === NAME ? [
+      { label: facts.firstRuns.has(row.id) ? "Unpin the run" : "Pin the run", icon: "pin" as const, keys: "p", run: () => doing.pinRun(row) },
+      { label: "Colour…", icon: "edit" as const, run: () => doing.colour(row) },
+    ] : []),
     ...(id === NAME ? [{ label: "Copy run id", icon: "copy" as const, run: () => void navigator.clipboard.writeText(row.id) }] : []),
   ];
 }
@@ -121,6 +136,7 @@ function NameCell({ row, facts, doing }: { row: RunRow; facts: Facts; doing: Doi
       </span>}
       {colour && <span className="swatch" style={{ background: colour }} />}
       <Link to={path`/run/${row.id}`} tabIndex={-1} className="grow">{String(row.value(NAME) ?? row.id)}</Link>
+      {facts.firstRuns.has(row.id) && <span className="pinned" data-tip="Pinned: it stays first"><Icon name="pin" /><span className="unseen">Pinned</span></span>}
       {facts.tree && row.children > 0 && <span className="soft figure">{row.children}</span>}
     </>
   );
@@ -135,12 +151,18 @@ function ValueCell({ id, row, facts }: { id: string; row: RunRow; facts: Facts }
     return facts.heat.has(id) ? <span className="heat" style={{ background: heatOf(value as Figure, facts.known.get(`metrics.${key}`)) }}>{figure}</span> : figure;
   }
   if (kind !== "attributes") return <span data-tip={String(value).length > 24 ? String(value).slice(0, 500) : undefined}>{String(value)}</span>;
-  if (key === "status") return <RunStatus status={String(value)} />;
+  if (key === "status") return <Status status={String(value)} share={row.value(PROGRESS)} />;
   if (key.endsWith("_time")) return <Time at={value as number} />;
   if (key === "duration") return <Duration ms={value as number} />;
   if (key === "run_id" || key === "artifact_uri") return <code>{String(value)}</code>;
   if (Array.isArray(value)) return <>{value.map((name: string) => <Chip key={name}>{name}</Chip>)}</>;
   return <span>{String(value)}</span>;
+}
+
+/** The state of a run; of a running one that tells how many steps there will be, how far it is. */
+function Status({ status, share }: { status: string; share: Cell | undefined }) {
+  if (status !== "RUNNING" || typeof share !== "number") return <RunStatus status={status} />;
+  return <><RunStatus status={status} quiet /><Progress share={share} /></>;
 }
 
 function heatOf(value: Figure, known: RunColumn | undefined): string | undefined {

@@ -14,6 +14,8 @@ export interface RunsRequest {
   tree?: boolean;
   expanded?: string[];
   group_by?: string[];
+  /** Runs that stand before all others. */
+  first?: string[];
 }
 
 /** A row: a run, or a group of them. */
@@ -48,38 +50,44 @@ export interface RunRows {
 
 export const ROWS = 200;
 const COLUMNS = 24;
+const RUN_NAME = "attributes.run_name";
 const SETTLED_MS = 60;
 const FRESH_MS = 2000;
 export const RUNS_KEY = "runs table";
 
-/** How the first block of a table is asked for; shared with what preloads it. */
-export function headQuery(request: RunsRequest, columns: readonly string[], turn = 0) {
-  const chunk = columns.slice(0, COLUMNS);
+/** How the first block of a table is asked for. */
+function headQuery(request: RunsRequest, chunk: readonly string[], turn: number) {
   return {
     queryKey: [RUNS_KEY, request, turn, "head", chunk],
-    queryFn: ({ signal }: { signal: AbortSignal }) => call(QueryRuns, { ...request, columns: chunk, offset: 0, limit: ROWS }, signal),
+    queryFn: ({ signal }: { signal: AbortSignal }) => call(QueryRuns, { ...request, columns: [...chunk], offset: 0, limit: ROWS }, signal),
     // Whoever comes back sees the runs of now; on a page that stays, it is the reader who lets new ones in.
     staleTime: FRESH_MS, refetchOnWindowFocus: false, refetchOnReconnect: false,
   };
 }
 
-export function useRunRows(request: RunsRequest, columns: readonly string[], enabled: boolean): RunRows {
+/**
+ * The rows of a table. `columns` are in the order of the table; `beside` come with the first of them, without being
+ * columns themselves.
+ */
+export function useRunRows(request: RunsRequest, columns: readonly string[], beside: readonly string[], enabled: boolean): RunRows {
   const [turn, setTurn] = useState(0);
   const [range, setRange] = useState<readonly [number, number, number, number]>([0, 0, 0, 0]);
   const [patches, setPatches] = useState<ReadonlyMap<string, Readonly<Record<string, unknown>>>>(new Map());
   const timer = useRef(0);
   // Rows stay while others of the same kind are read; runs are not shown as groups.
   const kind = (request.group_by ?? []).join();
+  const chunks = useMemo(() => {
+    const made: string[][] = [];
+    // Groups have no name; their place in the table stays theirs.
+    for (let at = 0; at < Math.max(1, columns.length); at += COLUMNS) made.push(columns.slice(at, at + COLUMNS).filter((column) => !kind || column !== RUN_NAME));
+    made[0]?.push(...beside);
+    return made;
+  }, [columns, beside, kind]);
   const head = useQuery({
-    ...headQuery(request, columns, turn), enabled, structuralSharing: false,
+    ...headQuery(request, chunks[0] ?? [], turn), enabled, structuralSharing: false,
     placeholderData: (before, query) => (((query?.queryKey[1] as RunsRequest | undefined)?.group_by ?? []).join() === kind ? before : undefined),
   });
   const snapshot = head.isPlaceholderData ? undefined : head.data?.snapshot;
-  const chunks = useMemo(() => {
-    const made: string[][] = [];
-    for (let at = 0; at < columns.length; at += COLUMNS) made.push(columns.slice(at, at + COLUMNS));
-    return made;
-  }, [columns]);
   const wanted = useMemo(() => {
     if (snapshot === undefined) return [];
     const blocks: { block: number; chunk: readonly string[] }[] = [];

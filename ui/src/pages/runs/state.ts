@@ -59,9 +59,19 @@ export function titleOf(column: string): string {
   return variant === "last" ? name : `${variant.replace("_", " ")}${argument ? ` ${argument}` : ""} ${name}`;
 }
 
-export function isSortable(column: string): boolean {
-  const { kind, key, variant } = parseColumn(column);
+/** Whether the server can order by a column; groups are ordered by what they agree in, and by means of metrics. */
+export function isSortable(column: string, grouped: readonly string[] = []): boolean {
+  const { kind, key, variant, argument } = parseColumn(column);
+  if (grouped.length > 0) return grouped.includes(column) || (variant === "mean" && argument === "");
   return kind === "attributes" ? SORTABLE.has(key) : variant !== "mean";
+}
+
+const SUMMED_UP = new Set(["status", "start_time", "end_time", "duration", "user_id"]);
+
+/** Whether the server can tell how the values of a column are spread. */
+export function isSpread(column: string): boolean {
+  const { kind, key, variant } = parseColumn(column);
+  return kind === "attributes" ? SUMMED_UP.has(key) : variant !== "mean";
 }
 
 /** A column as a filter and an order name it: keys are quoted where they must be. */
@@ -71,10 +81,13 @@ export function fieldOf(column: string): string {
   return variant === "last" ? field : `${variant}(${field}${argument ? `, ${argument}` : ""})`;
 }
 
-/** The order of the state as the server reads it. */
-export function orderOf(sort: string): string[] {
+/** The order of the state as the server reads it; none for what cannot be sorted by. */
+export function orderOf(sort: string, grouped: readonly string[] = []): string[] {
   const column = sort.replace(/^-/, "");
-  return column ? [`${fieldOf(column)} ${sort.startsWith("-") ? "DESC" : "ASC"}`] : [];
+  if (!column || !isSortable(column, grouped)) return [];
+  const { kind, key, variant } = parseColumn(column);
+  const field = variant === "mean" ? fieldOf(`${kind}.${key}`) : fieldOf(column);
+  return [`${field} ${sort.startsWith("-") ? "DESC" : "ASC"}`];
 }
 
 export type Cell = string | number | null | readonly string[];
