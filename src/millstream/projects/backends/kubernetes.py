@@ -63,9 +63,7 @@ class KubernetesBackend:
         check_config(config, _CONFIG, self.name)
         template, shown = _template(job)
         client = _client(config.get("kube-context"))
-        variables = variables_of(job)
-        if os.environ.get(_STORE):
-            variables["MLFLOW_TRACKING_URI"] = variables["MILLSTREAM_TRACKING_URI"] = os.environ[_STORE]
+        variables = variables_of(job, address=os.environ.get(_STORE))
         environment = job.project.docker_env
         for name, value in environment.environment if environment else ():
             copied = os.environ.get(name) if value is None else value
@@ -229,7 +227,7 @@ class _KubernetesRun(RemoteRun):
             events = self._place.lines(
                 self._place.batch.list_namespaced_job, self._place.namespace, watch=True, resource_version=version,
                 field_selector=f"metadata.name={self._place.name}", timeout_seconds=max(1, math.ceil(seconds)),
-                silence=seconds + _ANSWER,
+                silence=seconds,
             )
             with contextlib.closing(events):
                 for line in events:
@@ -240,7 +238,8 @@ class _KubernetesRun(RemoteRun):
                     break  # an error: the version is too old, or the server goes
         except (MillstreamError, ValueError):
             pass
-        super()._rest(max(0.05, min(until - time.monotonic(), seconds)))
+        if (left := until - time.monotonic()) > 0:
+            super()._rest(left)
 
     def _stop(self) -> None:
         with contextlib.suppress(errors.NotFound):
@@ -282,7 +281,7 @@ def _client(context: str | None) -> _Client:
     loading: Any = config  # it has no types
     configuration = client.Configuration()
     try:
-        loading.load_kube_config(context=context, client_configuration=configuration)
+        loading.load_kube_config(_kubeconfig(), context, configuration)
     except loading.ConfigException as error:
         if context is not None or not os.environ.get("KUBERNETES_SERVICE_HOST"):
             raise InvalidValue(f"there is no way into a Kubernetes cluster: {error}", hint=_contexts(loading)) from None
@@ -292,9 +291,14 @@ def _client(context: str | None) -> _Client:
     return _Client(client.BatchV1Api(api), client.CoreV1Api(api))
 
 
+def _kubeconfig() -> str:
+    """The files of contexts; the client reads the variable only once, when it is imported."""
+    return os.environ.get("KUBECONFIG") or "~/.kube/config"
+
+
 def _contexts(config: Any) -> str:
     try:
-        contexts, _ = config.list_kube_config_contexts()
+        contexts, _ = config.list_kube_config_contexts(_kubeconfig())
     except config.ConfigException:
         return "name a kubeconfig by the variable KUBECONFIG, or write one to ~/.kube/config"
     return f'name one of its contexts as "kube-context": {", ".join(sorted(one["name"] for one in contexts))}'

@@ -199,11 +199,14 @@ def tag(job: Job, name: str, value: str) -> None:
     stores.store(job.tracking_uri).execute(SetTag(job.run_id, name, value))
 
 
-def variables_of(job: Job, *, near: bool = False) -> dict[str, str]:
+def variables_of(job: Job, *, near: bool = False, address: str | None = None) -> dict[str, str]:
     """The environment variables of a job elsewhere; ``near`` when it runs on this machine all the same.
 
+    ``address`` is that of the store where the job runs, if it is another there.
     Raises InvalidValue for a store in a folder or file of this machine, which nobody elsewhere reaches.
     """
+    if address:
+        return {**job.variables, "MLFLOW_TRACKING_URI": address, "MILLSTREAM_TRACKING_URI": address}
     scheme = scheme_of(job.tracking_uri).partition("+")[0]
     if not near:
         if scheme in ("", "file", "sqlite"):

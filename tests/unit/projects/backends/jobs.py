@@ -12,7 +12,9 @@ from millstream.projects.job import Job
 from millstream.projects.sources import Source
 from millstream.tracking import stores
 from millstream.tracking.client import MlflowClient
+from millstream.tracking.files import load_text
 
+RUNNING, SCHEDULED, FINISHED, FAILED, KILLED = 1, 2, 3, 4, 5  # statuses of runs
 SCRIPT = """\
 import json, os, sys
 print(json.dumps({
@@ -64,7 +66,5 @@ def tags(of: Job) -> dict[str, str]:
 
 def output(of: Job) -> str:
     """What is kept of a job's output."""
-    return MlflowClient(of.tracking_uri).load_text(of.run_id, "logs/project.log")
-
-
-__all__ = ["SCRIPT", "docker", "job", "output", "project", "status", "tags"]
+    run = MlflowClient(of.tracking_uri).get_run(of.run_id)
+    return load_text(f"{run.info.artifact_uri}/logs/project.log")
