@@ -12,7 +12,7 @@ from typing import Any
 
 from millstream.errors import NotSupported
 from millstream.tracking.logging import log_metrics, log_params, set_tags
-from millstream.tuning.searches import STATE, Search, search_run, sound_keys
+from millstream.tuning.searches import STATE, Search, flat, search_run, sound_keys
 
 # Entries of a result that are about the search and no measurements.
 _NOT_MEASURED = frozenset({"status", "attachments", "book_time", "refresh_time"})
@@ -59,11 +59,12 @@ def _tracked(
     fn: Callable[[Any], Any], metric_name: str, search: Search, counter: itertools.count[int]
 ) -> Callable[[Any], Any]:
     best: list[tuple[float, int, dict[str, Any]]] = []
+    bare = next(iter(inspect.signature(fn).parameters), "value")
 
     @functools.wraps(fn)
     def tracked(config: Any) -> Any:
         number = next(counter)
-        params = sound_keys(_flat(config, fn))
+        params = sound_keys(flat(config, bare))
         with search.trial(number) as child:
             log_params(params)
             state, child.status = "fail", "FAILED"
@@ -102,25 +103,3 @@ def _state(result: Any, loss: float | None) -> str:
     if loss is None or math.isnan(loss):
         return "fail"
     return str(result.get("status", "ok")) if isinstance(result, dict) else "ok"
-
-
-def _flat(config: Any, fn: Callable[[Any], Any]) -> dict[str, Any]:
-    """A configuration as parameters: nested names joined by dots, places of lists by their numbers.
-
-    A bare value goes by the name of the objective's argument.
-    """
-    if isinstance(config, dict):
-        items = [(str(name), value) for name, value in config.items()]
-    elif isinstance(config, (list, tuple)):
-        items = [(str(place), value) for place, value in enumerate(config)]
-    else:
-        names = list(inspect.signature(fn).parameters)
-        return {names[0] if names else "value": config}
-    flat: dict[str, Any] = {}
-    for name, value in items:
-        if isinstance(value, (dict, list, tuple)) and value:
-            inner = _flat(value, fn)
-            flat |= {f"{name}.{below}": one for below, one in inner.items()}
-        else:
-            flat[name] = value
-    return flat

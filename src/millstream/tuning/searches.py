@@ -32,6 +32,26 @@ def sound_keys(values: Mapping[str, V]) -> dict[str, V]:
     return {_UNSOUND.sub("_", str(name)): value for name, value in values.items()}
 
 
+def flat(config: Any, bare: str = "value") -> dict[str, Any]:
+    """A configuration as parameters: nested names joined by dots, places of lists by their numbers.
+
+    A bare value goes by the name ``bare``.
+    """
+    if isinstance(config, Mapping):
+        items = [(str(name), value) for name, value in config.items()]
+    elif isinstance(config, (list, tuple)):
+        items = [(str(place), value) for place, value in enumerate(config)]
+    else:
+        return {bare: config}
+    found: dict[str, Any] = {}
+    for name, value in items:
+        if isinstance(value, (Mapping, list, tuple)) and value:
+            found |= {f"{name}.{below}": one for below, one in flat(value).items()}
+        else:
+            found[name] = value
+    return found
+
+
 class Trial:
     """The run of one trial. ``status`` is what it ends with; what ends the objective decides unless it is set."""
 
@@ -52,11 +72,11 @@ class Search:
         self._best: tuple[int, dict[str, Any]] | None = None
 
     @contextlib.contextmanager
-    def trial(self, number: int) -> Iterator[Trial]:
+    def trial(self, number: int, tags: Mapping[str, Any] | None = None) -> Iterator[Trial]:
         """A child of the search that is the active run of this thread until the block is left."""
         run = start_run(
             experiment_id=self.experiment_id, run_name=f"trial-{number}", nested=True, parent_run_id=self.run_id,
-            tags={NUMBER: number},
+            tags={**(tags or {}), NUMBER: number},
         )
         made = Trial(run.info.run_id)
         with self._lock:
@@ -104,16 +124,20 @@ class Search:
 
 
 @contextlib.contextmanager
-def search_run(run_name: str | None, tags: Mapping[str, Any] | None) -> Iterator[Search]:
-    """A search in the active run, or in one that is made for it and ends with it."""
-    if active_run() is not None:
+def search_run(
+    run_name: str | None, tags: Mapping[str, Any] | None, run_id: str | None = None
+) -> Iterator[Search]:
+    """A search in the active run, or in one that is made for it, or goes on if there is a ``run_id``, and ends with it.
+    """
+    live = active_run()
+    if live is not None and run_id in (None, live.info.run_id):
         search = Search()
         if tags:
             search.tag(tags)
         yield search
         search.close()
         return
-    with start_run(run_name=run_name, tags=dict(tags or {})):
+    with start_run(run_id=run_id, run_name=run_name, tags=dict(tags or {})):
         search = Search()
         yield search
         search.close()
