@@ -21,6 +21,7 @@ from millstream.projects.job import Job, variables_of
 from millstream.projects.loopback import served
 from millstream.projects.native import entry_point_of, project_in
 from millstream.projects.parameters import local_values, resolved
+from millstream.projects.pipelines.graph import is_step
 from millstream.projects.recording import LOG_FILE, beating, config_of, experiment_of, finish, opened, tags_of
 from millstream.projects.sources import Source
 from millstream.projects.submitted import SubmittedRun
@@ -60,7 +61,7 @@ def run(
         kept.callback(sources.discard, source)
         project = project_in(source.folder)
         found = entry_point_of(project, entry_point, source.folder)
-        if found.needs:
+        if is_step(found):
             submitted = _start_pipeline(source, project, entry_point, parameters or {}, experiment_name, experiment_id,
                                         backend, run_id, run_name, env_manager, parent_run_id, pipeline, storage_dir)
             submitted.when_ended(kept.pop_all().close)
@@ -86,7 +87,8 @@ def _start_pipeline(
 
     tracking_uri = stores.get_tracking_uri()
     environment, manager = _environment(source.folder, project, env_manager)
-    options = replace(options or Options(), **({"storage_dir": storage_dir} if storage_dir else {}))
+    options = options or Options()
+    options = replace(options, storage_dir=storage_dir or options.storage_dir)
     plan = planned(source, project, entry_point, parameters, environment=environment, environment_manager=manager,
                    tracking_uri=tracking_uri, backend=backend, options=options)
     return running.start(

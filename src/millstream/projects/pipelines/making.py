@@ -15,6 +15,7 @@ from millstream.operations import GetRun, LogInputs, UpdateRun
 from millstream.projects import recording
 from millstream.projects.backends import find
 from millstream.projects.job import Job, variables_of
+from millstream.projects.loopback import served
 from millstream.projects.pipelines import keys, outputs
 from millstream.projects.pipelines.code import Code
 from millstream.projects.pipelines.graph import Step
@@ -35,8 +36,8 @@ class Making:
     """What the steps of one pipeline have in common while they are made, from several threads.
 
     ``run`` is the run of the pipeline, ``work`` its folder, ``code`` the project's code in there, ``environment`` the
-    key of its environment, ``address`` the store as the commands of steps reach it; ``say`` is told what happens.
-    ``handles`` are the steps that run now.
+    key of its environment; ``say`` is told what happens, ``until_end`` closed behind the last step. ``handles`` are the
+    steps that run now.
     """
 
     plan: Plan
@@ -44,11 +45,12 @@ class Making:
     work: Path
     code: Code
     environment: str
-    address: str
     say: Callable[[str], None]
+    until_end: contextlib.ExitStack
     made: dict[str, Made] = field(default_factory=dict)
     handles: dict[str, SubmittedRun] = field(default_factory=dict)
     is_cancelled: bool = False
+    _address: str | None = None
     _changes: threading.Lock = field(default_factory=threading.Lock)
     _fetches: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,6 +79,7 @@ class Making:
             if made is not None:
                 return self._skip(step, key, made)
         command = plan.command(step, values)
+        address = self._served()
         run = self._open(step, command.text, {outputs.KEY: key})
         place = self.work / "steps" / run.info.run_id
         try:
@@ -85,7 +88,8 @@ class Making:
             self._run(step, Job(
                 run.info.run_id, run.info.experiment_id, plan.tracking_uri, plan.source, plan.project, step.entry_point,
                 plan.values[step.name], command, plan.environment, plan.environment_manager,
-                variables_of(self.address, run.info.run_id, run.info.experiment_id, step.name), place,
+                variables_of(address, run.info.run_id, run.info.experiment_id, step.name,
+                             is_served=address != plan.tracking_uri), place,
             ))
             made = outputs.keep(step.makes, place, run.info.run_id, key, plan.tracking_uri)
         except BaseException:
@@ -122,6 +126,13 @@ class Making:
         finally:
             with self._changes:
                 del self.handles[step.name]
+
+    def _served(self) -> str:
+        """The store as the commands of steps reach it; served when the first of them is to run."""
+        with self._changes:
+            if self._address is None:
+                self._address = self.until_end.enter_context(served(self.plan.tracking_uri))
+            return self._address
 
     def _end_badly(self, run: Run) -> None:
         """Whatever its command has said of itself, the step is not made."""

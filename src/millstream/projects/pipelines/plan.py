@@ -15,6 +15,7 @@ from millstream.projects.commands import Command, command_of
 from millstream.projects.files import DockerEnvironment, EntryPoint
 from millstream.projects.pipelines import keys
 from millstream.projects.pipelines.graph import Step, placed, steps_of
+from millstream.projects.pipelines.options import Options
 
 if TYPE_CHECKING:
     from millstream.environments.descriptions import Description
@@ -22,21 +23,6 @@ if TYPE_CHECKING:
     from millstream.projects.sources import Source
 
 __all__ = ["Options", "Plan", "planned"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a pipeline is run.
-
-    At most ``jobs`` steps run at the same time, as many as there are processors for None. Without ``cache`` every step
-    runs; those that ``force`` names do in any case. The folders of steps lie in ``storage_dir``, else where temporary
-    files do.
-    """
-
-    jobs: int | None = None
-    cache: bool = True
-    force: tuple[str, ...] = ()
-    storage_dir: str | os.PathLike[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from millstream.entities import Run, RunStatus, RunTag
 from millstream.errors import MillstreamError, NotInTime
 from millstream.operations import LogBatch
 from millstream.projects import recording
-from millstream.projects.loopback import served
 from millstream.projects.pipelines.code import Code, taken
 from millstream.projects.pipelines.graph import Step
 from millstream.projects.pipelines.making import Making
@@ -37,14 +37,17 @@ PIPELINE = "millstream.pipeline"  # on the run of a pipeline: its steps in their
 
 def start(
     plan: Plan, experiment_id: str | None, *, run_id: str | None = None, run_name: str | None = None,
-    parent_run_id: str | None = None,
+    parent_run_id: str | None = None, tags: Mapping[str, str] | None = None,
 ) -> PipelineRun:
-    """Open the run of a pipeline and start its steps. Raises what :func:`millstream.projects.recording.opened` does."""
+    """Open the run of a pipeline, with ``tags`` beside its own, and start its steps.
+
+    Raises what :func:`millstream.projects.recording.opened` does.
+    """
     names = ", ".join(step.name for step in plan.steps)
-    tags = recording.tags_of(plan.source, plan.target.name, "local", plan.environment, plan.environment_manager,
+    told = recording.tags_of(plan.source, plan.target.name, "local", plan.environment, plan.environment_manager,
                              f"pipeline: {names}")
-    run = recording.opened(plan.tracking_uri, experiment_id, run_id, run_name, {**tags, PIPELINE: names},
-                           plan.values[plan.target.name], parent_run_id)
+    run = recording.opened(plan.tracking_uri, experiment_id, run_id, run_name,
+                           {**told, PIPELINE: names, **(tags or {})}, plan.values[plan.target.name], parent_run_id)
     return PipelineRun(plan, run)
 
 
@@ -123,13 +126,12 @@ class PipelineRun(SubmittedRun):
 
     def _conduct(self) -> None:
         try:
-            with (
-                recording.beating(self._uri, self.run_id), served(self._uri) as address,
-                work_folder(self._plan.options.storage_dir) as work,
-            ):
+            with contextlib.ExitStack() as until_end:
+                until_end.enter_context(recording.beating(self._uri, self.run_id))
+                work = until_end.enter_context(work_folder(self._plan.options.storage_dir))
                 code = taken(self._plan.source.folder, work / "code", self._no_code())
                 self._keep_code(code)
-                making = Making(self._plan, self._run, work, code, self._plan.environment_key(), address, self._say,
+                making = Making(self._plan, self._run, work, code, self._plan.environment_key(), self._say, until_end,
                                 self._made)
                 with self._changed:
                     self._making = making
