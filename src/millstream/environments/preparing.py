@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from packaging.requirements import Requirement
+
+from millstream._version import VERSION
 from millstream.environments import building
 from millstream.environments.building import SEEDS, Built, Environment
 from millstream.environments.conda import program
 from millstream.environments.conda_files import name_of
 from millstream.environments.descriptions import Description
 from millstream.environments.lines import distribution_in
+from millstream.environments.ourselves import ourselves
 from millstream.errors import InvalidValue
 
 __all__ = ["MANAGERS", "environment_of", "managed", "prepare"]
@@ -32,6 +36,8 @@ def prepare(description: Description, *, manager: str = "uv", seeded: bool = Tru
     "conda" those make all environments that a ``conda.yaml`` describes, if they are there. With ``seeded`` it holds
     what virtualenv seeds: pip, setuptools with pkg_resources, and wheel. Raises PythonNotFound, EnvironmentFailed with
     what the installer said, and InvalidValue for the manager "local", which has no environment.
+
+    Who requires ``millstream`` in a version that the running one meets gets that, also where it is a checkout.
     """
     return building.build(environment_of(description, manager=manager, seeded=seeded))
 
@@ -43,11 +49,21 @@ def environment_of(description: Description, *, manager: str = "uv", seeded: boo
     conda = description.conda
     if conda is None or not (conda.own or (manager == "conda" and program())):
         build = _with_seeds(description.build) if seeded else description.build
-        return Environment(description.python, description.requirements, description.constraints, build)
+        rest = tuple(line for line in description.requirements if not _is_this_one(line))
+        ours = len(rest) < len(description.requirements)
+        return Environment(description.python, rest, description.constraints, build, millstream=ours)
     # pip and the others are told to conda, where it is told of them.
     names = {name_of(package) for package in conda.packages}
     build = tuple(name for name in SEEDS if name not in names) if seeded and "python" in names else ()
     return Environment(None, description.requirements, description.constraints, build, conda=conda)
+
+
+def _is_this_one(line: str) -> bool:
+    """Whether a requirement asks for the Millstream that runs, where no package index has that: of a checkout, say."""
+    if distribution_in(line) != "millstream" or "--hash" in line or ourselves().source is None:
+        return False
+    asked = Requirement(line)
+    return not asked.url and not asked.extras and asked.specifier.contains(VERSION, prereleases=True)
 
 
 def _with_seeds(build: Iterable[str]) -> tuple[str, ...]:
