@@ -25,7 +25,7 @@ _PACKAGE = re.compile(
     r"(?P<rest>(?:\s*[=<>!~]|\s+[\d*]|\[)[\w.*+!=<>|,~ \[\]'\"^$()/:-]*)?"
 )
 _CHANNEL = re.compile(r"[A-Za-z0-9_.][\w./:@%+~-]*")
-_EXACT = re.compile(r"(?:={1,2}\s*|\s+)(?P<version>\d[\w.]*?)(?P<any>\.\*|\*)?(?:[= ]\s*[\w*]+)?")
+_EXACT = re.compile(r"(?:\s*={1,2}\s*|\s+)(?P<version>\d[\w.]*?)(?P<any>\.\*|\*)?(?:[= ]\s*[\w*]+)?")
 _BOUNDS = re.compile(r"(?:[<>!]=?|==|~=)\s*[\w.*]+(?:\s*,\s*(?:[<>!]=?|==|~=)\s*[\w.*]+)*")
 
 
@@ -68,7 +68,7 @@ def dependencies(content: Mapping[str, Any]) -> list[Any]:
 
 
 def pip_section(
-    content: Mapping[str, Any], folder: Path, *, inside: Path | None = None, local: bool = False
+    content: Mapping[str, Any], folder: Path, *, inside: Path | None = None, local: Path | None = None
 ) -> Requirements:
     """What the lists named ``pip`` hold; files that they name lie in ``folder``. See :func:`read_requirements`."""
     found = Requirements()

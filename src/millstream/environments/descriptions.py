@@ -69,7 +69,7 @@ def describe(
     if project.is_file() and (root / native.LOCK).is_file():
         return _native(project)
     if (root / _REQUIREMENTS_FILE).is_file():
-        found = read_requirements(root / _REQUIREMENTS_FILE, beside=root, local=True)
+        found = read_requirements(root / _REQUIREMENTS_FILE, local=root)
         return Description("requirements", root / _REQUIREMENTS_FILE, native.pinned_python(root),
                            tuple(found.lines), tuple(found.constraints))
     return _native(project) if project.is_file() else None
@@ -87,12 +87,13 @@ def _named(root: Path, name: str, field: str) -> Path:
 
 def _python_env(path: Path, root: Path) -> Description:
     content = mapping_in(path)
-    python, build, found = python_env(content, path, beside=root, local=True)
+    python, build, found = python_env(content, path, beside=path.parent, local=root)
     return Description("python_env", path, python, tuple(found.lines), tuple(found.constraints), tuple(build))
 
 
 def python_env(
-    content: Mapping[str, Any], path: Path, *, beside: Path, inside: Path | None = None, local: bool = False
+    content: Mapping[str, Any], path: Path, *, beside: Path, inside: Path | None = None,
+    local: Path | None = None,
 ) -> tuple[str | None, list[str], Requirements]:
     """The version of Python, the build requirements and the requirements of a ``python_env.yaml``."""
     python = content.get("python")
@@ -111,7 +112,7 @@ def python_env(
 
 def _conda(path: Path, root: Path) -> Description:
     content = mapping_in(path)
-    found = conda_files.pip_section(content, path.parent, local=True)
+    found = conda_files.pip_section(content, path.parent, local=root)
     return Description("conda", path, conda_files.python_version(content), tuple(found.lines),
                        tuple(found.constraints), tuple(conda_files.build_tools(content)), Conda.of(content, str(path)))
 

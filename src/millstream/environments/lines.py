@@ -26,6 +26,7 @@ _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:[ =]\s*|(?<=-[rc]))
 _HASHES = re.compile(r"(?:\s+--hash[= ][a-z0-9]+:[0-9a-f]+)+$")
 _ADDRESS = re.compile(r"(?:(?:git|hg|svn|bzr)\+(?:https?|ssh|file|git)|https?|file)://[^\s`$;|&<>\"']+")
 ARCHIVE = re.compile(r"[\w./\\~][\w./\\~+ -]*\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)")
+_LINKS = re.compile(r"(?:-f|--find-links)[ =]+(?!\w+://)(\S+)")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[ =]\s*)(\S.*)")
 _FOLDER = re.compile(
     r"(?P<path>\.{1,2}|(?:\.{1,2}|~)?/[^\0\[;]*|[^\0\[;:@=<>]+/[^\0\[;:@=<>]*)(?P<extras>\[[\w, .-]*\])?"
@@ -52,16 +53,16 @@ def parse_requirements(source: Iterable[str] | str | os.PathLike[str]) -> list[s
 
 def read_requirements(
     source: Iterable[str] | str | os.PathLike[str], *, inside: Path | None = None, beside: Path | None = None,
-    local: bool = False,
+    local: Path | None = None,
 ) -> Requirements:
     """The same with the constraints that ``-c`` names; no file outside of the folder ``inside`` is read.
 
-    Files that a list names lie in the folder ``beside``, else in the working directory. With ``local``, folders and
-    archives may be required, as ``.``, ``-e ./lib`` or ``lib/x.whl``: they are looked for in ``beside``, then beside
-    the file that names them, and come back as ``file:`` addresses.
+    Files that a list names lie in the folder ``beside``, else in the working directory. With the folder ``local`` of a
+    project, folders and archives may be required, as ``.``, ``-e ./lib`` or ``lib/x.whl``: they are looked for in it,
+    then beside the file that names them, and come back as ``file:`` addresses.
     """
-    folder = (beside or Path.cwd()).resolve()
-    found = _Reading(inside=inside.resolve() if inside else None, root=folder if local else None)
+    folder = (beside or local or Path.cwd()).resolve()
+    found = _Reading(inside=inside.resolve() if inside else None, root=local.resolve() if local else None)
     if isinstance(source, (str, os.PathLike)):
         _read_file(Path(source), found.lines, found, ())
     else:
@@ -99,10 +100,13 @@ def _read_lines(
     text: str, folder: Path, where: str, into: list[str], found: _Reading, above: tuple[Path, ...]
 ) -> None:
     for line in _joined(text):
+        _refuse_unseen(line, where)
         include = _INCLUDE.fullmatch(line)
         if include:
             target = found.constraints if include[1] in ("-c", "--constraint") else into
-            _read_file(folder / include[2].strip("'\""), target, found, above)
+            name = include[2].strip("'\"")
+            beside = folder if found.root is None or (folder / name).exists() else found.root
+            _read_file(beside / name, target, found, above)
         else:
             here = _on_this_machine(line, (found.root, folder), where) if found.root else None
             into.append(here or checked(line, where))
@@ -110,7 +114,12 @@ def _read_lines(
 
 def _on_this_machine(line: str, folders: Iterable[Path], where: str) -> str | None:
     """The address of a folder or archive of this machine that a line requires; None for a line that names none."""
+    links = _LINKS.fullmatch(line)
+    if links:
+        return f"--find-links {_found(links[1], folders, line, where)}"
     editable = _EDITABLE.fullmatch(line)
+    if line.startswith("-") and not editable:
+        return None
     text = editable[1].strip("'\"") if editable else line
     if re.match(r"(?:\w+\+)?\w+://", text) or re.match(r"[\w.-]+(?:\[.*\])?\s*@", text):
         return checked(re.sub(r"^(\w+\+.*)#egg=([\w.-]+)$", r"\2 @ \1", text), where) if editable else None
@@ -118,10 +127,15 @@ def _on_this_machine(line: str, folders: Iterable[Path], where: str) -> str | No
     if not named and not editable:
         return None
     path, extras = (named["path"], named["extras"] or "") if named else (text, "")
+    return _found(path, folders, line, where) + extras.replace(" ", "")
+
+
+def _found(path: str, folders: Iterable[Path], line: str, where: str) -> str:
+    """The address of the file or folder ``path`` in the first of ``folders`` that has it."""
     places = list(dict.fromkeys((folder / Path(path).expanduser()).resolve() for folder in folders))
     for place in places:
         if place.exists():
-            return place.as_uri() + extras.replace(" ", "")
+            return place.as_uri()
     raise NotFound(f"{line!r} in {where} names {places[0]}, which is not there",
                    hint="name a folder with a pyproject.toml or setup.py, or an archive, relative to the project")
 
@@ -129,12 +143,19 @@ def _on_this_machine(line: str, folders: Iterable[Path], where: str) -> str | No
 def _joined(text: str) -> list[str]:
     """Lines without comments, those that a backslash continues as one."""
     text = re.sub(r"\\\r?\n", " ", text)
-    lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
+    lines = (re.sub(r"(^|\s)#.*$", "", line.replace("\t", " ")).strip() for line in text.splitlines())
     return [line for line in lines if line]
+
+
+def _refuse_unseen(line: str, where: str) -> None:
+    if not line.isprintable():
+        raise InvalidValue(f"{line!r} in {where} is no requirement: it holds characters that cannot be seen",
+                           hint="write the line again")
 
 
 def checked(line: str, where: str) -> str:
     """``line`` as a requirements file may hold it. Raises InvalidValue for what is no requirement."""
+    _refuse_unseen(line, where)
     if line.startswith("-"):
         option = _OPTION.fullmatch(line)
         name = re.split(r"[ =]", line, maxsplit=1)[0]

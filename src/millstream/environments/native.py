@@ -63,7 +63,7 @@ def read(path: Path) -> Native | None:
         lines = project.get("dependencies") or []
         if not isinstance(lines, list):
             raise InvalidValue(f"`project.dependencies` of {path} are a list of requirements")
-    found = read_requirements([*indexes, *lines], beside=root, local=True)
+    found = read_requirements([*indexes, *lines], local=root)
     return Native(python, tuple(found.lines))
 
 
