@@ -59,12 +59,18 @@ def _pairs(texts: tuple[str, ...], option: str, *, flags: bool = False) -> dict[
 @click.option("--parent-run-id", metavar="ID", help="The run that it is a child of.")
 @click.option("--build-image", is_flag=True, default=False,
               help="Build an image with the project's files first, for a project with a docker_env.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N",
+              help="Of a pipeline: the steps that run at the same time at most.  [default: the number of processors]")
+@click.option("--no-cache", is_flag=True, help="Of a pipeline: run also the steps that were made before.")
+@click.option("--force", metavar="STEP", multiple=True,
+              help="Of a pipeline: run this step also when it was made before; may be given several times.")
 @with_tracking_uri
 def run(
     uri: str, entry_point: str, version: str | None, param_list: tuple[str, ...], docker_args: tuple[str, ...],
     experiment_name: str | None, experiment_id: str | None, backend: str, backend_config: str | None,
     env_manager: str | None, storage_dir: str | None, run_id: str | None, run_name: str | None,
-    parent_run_id: str | None, build_image: bool, tracking_uri: str | None,
+    parent_run_id: str | None, build_image: bool, jobs: int | None, no_cache: bool, force: tuple[str, ...],
+    tracking_uri: str | None,
 ) -> None:
     """Run an entry point of the project at URI, and record it.
 
@@ -72,6 +78,7 @@ def run(
     or pyproject.toml which entry points, parameters and environment it has. The output is shown and kept with the run.
     Ctrl-C ends all that was started. Status 1 says that it failed.
     """
+    from millstream.projects.pipelines import Options
     from millstream.projects.running import run as run_project
     from millstream.tracking.stores import set_tracking_uri
 
@@ -83,6 +90,7 @@ def run(
             uri, entry_point, version, _pairs(param_list, "-P"), _pairs(docker_args, "-A", flags=True),
             experiment_name, experiment_id, backend, backend_config, storage_dir, backend != "databricks", run_id,
             run_name, env_manager, build_image, parent_run_id=parent_run_id,
+            pipeline=Options(jobs, not no_cache, force),
         )
     except _Ended as ended:
         sys.stdout.flush()

@@ -6,12 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from millstream.projects.reruns.comparing import Comparison
+    from millstream.projects.reruns.running import rerun
     from millstream.projects.running import run
     from millstream.projects.submitted import SubmittedRun
 
-_WHERE = {"SubmittedRun": "submitted", "run": "running"}
+_WHERE = {
+    "Comparison": "reruns.comparing", "SubmittedRun": "submitted", "rerun": "reruns.running", "run": "running",
+}
 
-__all__ = ["SubmittedRun", "run"]
+__all__ = ["Comparison", "SubmittedRun", "rerun", "run"]
 
 
 def __getattr__(name: str) -> Any:
