@@ -7,7 +7,7 @@ import dataclasses
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -97,12 +97,14 @@ class _Container(SubmittedRun):
         return self._inner.get_status()
 
     def cancel(self) -> None:
-        """Stop the container, then end the client."""
-        if not RunStatus.is_terminated(self._inner.get_status()):
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.Popen(self._stop, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL).wait(2 * _STOP_SECONDS)
+        """End the client and stop the container, which lives on where the client was killed."""
+        if RunStatus.is_terminated(self._inner.get_status()):
+            return
+        stop = subprocess.Popen(self._stop, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
         self._inner.cancel()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            stop.wait(2 * _STOP_SECONDS)
 
     def logs(self) -> Iterator[str]:
         """The lines of its output."""
@@ -111,6 +113,10 @@ class _Container(SubmittedRun):
     def failure(self) -> str:
         """Why it did not end well."""
         return self._inner.failure()
+
+    def when_ended(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` when it has ended."""
+        self._inner.when_ended(callback)
 
 
 def command_of(job: Job, engine: str, image: str, container: str) -> list[str]:
@@ -135,6 +141,8 @@ def command_of(job: Job, engine: str, image: str, container: str) -> list[str]:
         if name in names and os.path.isfile(os.environ[name]):
             mounted[os.path.abspath(os.environ[name])] = None
     for path in mounted:
+        if any(Path(path).is_relative_to(other) for other in mounted if other != path):
+            continue
         words += ["--volume", f"{path}:{path}"]
     for name in names:
         words += ["--env", name]

@@ -30,6 +30,7 @@ from millstream.projects.backends.remote import (
     variables_of,
 )
 from millstream.projects.job import Job
+from millstream.projects.loopback import is_embedded, served
 from millstream.projects.submitted import SubmittedRun
 from millstream.stores.http.transport import Transport
 
@@ -75,8 +76,6 @@ class RayBackend:
         config = job.backend_config
         check_config(config, _CONFIG, self.name)
         address = _address(config)
-        near = is_loopback(address)
-        variables = variables_of(job, near=near)
         server = Transport(address, headers=_headers(config), sign_in=False, describe=_describe)
         try:
             server.request("GET", "/api/version", timeout=_SECONDS, retry=False)
@@ -87,6 +86,16 @@ class RayBackend:
         except EndpointNotFound:
             raise InvalidValue(f"what answers at {address} is no job server of Ray",
                                hint='it needs the dashboard: pip install "ray[default]"') from None
+        with contextlib.ExitStack() as until_end:
+            here: str | None = None
+            if is_loopback(address) and is_embedded(job.tracking_uri):
+                here = until_end.enter_context(served(job.tracking_uri))
+            run = self._submitted(job, server, variables_of(job, near=is_loopback(address), address=here))
+            run.when_ended(until_end.pop_all().close)
+        return run
+
+    def _submitted(self, job: Job, server: Transport, variables: Mapping[str, str]) -> _RayRun:
+        config = job.backend_config
         submission = f"millstream-{job.run_id[:12]}-{secrets.token_hex(3)}"
         asked: dict[str, Any] = {
             "entrypoint": shlex.join(job.command.argv),  # the cluster gives it to a shell
@@ -99,7 +108,7 @@ class RayBackend:
         }
         server.request("POST", _JOBS, json=asked, timeout=_SECONDS, retry=False)
         tag(job, _TAG, submission)
-        return _RayRun(job, server, submission, f"the Ray job {submission} at {address}", seconds_of(config))
+        return _RayRun(job, server, submission, f"the Ray job {submission}", seconds_of(config))
 
 
 class _RayRun(RemoteRun):

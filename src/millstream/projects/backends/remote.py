@@ -15,16 +15,15 @@ from millstream.entities import RunStatus
 from millstream.errors import InvalidValue, MillstreamError, NotInTime, StoreUnavailable
 from millstream.operations import GetRun, SetTag
 from millstream.projects.job import Job
-from millstream.projects.recording import finish
+from millstream.projects.recording import LOG_FILE, finish
 from millstream.projects.submitted import SubmittedRun
 from millstream.stores.opening import scheme_of
 from millstream.tracking import stores
 
-__all__ = ["LOG", "RemoteRun", "Seen", "check_config", "is_loopback", "seconds_of", "tag", "variables_of"]
+__all__ = ["RemoteRun", "Seen", "check_config", "is_loopback", "seconds_of", "tag", "variables_of"]
 
 logger = logging.getLogger("millstream")
 
-LOG = "logs/project.log"  # the artifact that keeps what a job wrote
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _PATIENCE = 600.0
 _TAIL = 10
@@ -189,7 +188,7 @@ class RemoteRun(SubmittedRun):
         from millstream.tracking.client import MlflowClient
 
         try:
-            MlflowClient(self._job.tracking_uri).log_text(self.run_id, self._output, LOG)
+            MlflowClient(self._job.tracking_uri).log_text(self.run_id, self._output, LOG_FILE)
         except (MillstreamError, OSError) as error:
             logger.warning("The output of %s is not kept: %s", self._shown, error)
 
