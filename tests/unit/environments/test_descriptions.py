@@ -33,7 +33,7 @@ dependencies:
       - mlflow>=2,<3
 """
 
-WORDS = st.sampled_from(["numpy", "=", "==", ">=1", ",", "-", "--file", "\n", " ", "::", "$(id)", ";", "[", "]", "'", "*"])
+WORDS = st.sampled_from(["numpy", "=", "==", ">=1", ",", "-", "--file", "\n", " ", "::", "$(id)", ";", "[", "'", "*"])
 
 
 def write(folder: Path, **files: str) -> Path:
