@@ -116,6 +116,7 @@ _FILE_ROOTS = (
 )
 _VIEWS = (
     ("content", "content", ("path", "scripts", "download")),
+    ("output", "output", ("path", "cell", "output")),
     ("facts", "facts", ("path",)),
     ("lines", "lines", ("path", "lines", "offset", "limit")),
     ("table", "table", ("path", "offset", "limit")),
@@ -144,7 +145,7 @@ ROUTES: tuple[Route, ...] = (
           Needs(Permission.READ, Resource.LOGGED_MODEL, "model_id"), "files:get_model_file", api=True,
           ajax_only=True, query=("artifact_file_path",)),
     # The same files, looked at.
-    *(Route(_GET, f"{root}/artifacts/{name}", needs, f"viewing:{handler}", api=True, page=name == "content",
+    *(Route(_GET, f"{root}/artifacts/{name}", needs, f"viewing:{handler}", api=True, page=name in ("content", "output"),
             query=query)
       for root, needs in _FILE_ROOTS for name, handler, query in _VIEWS),
     # Files below the proxied root, as MLflow's clients reach them.

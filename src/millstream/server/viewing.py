@@ -23,6 +23,7 @@ from millstream.server.answers import compressed, takes_gzip
 from millstream.server.artifacts import Place
 from millstream.server.files import SANDBOX_POLICY, content_type, disposition, send_file
 from millstream.server.messages import Reply, Request, StreamedReply
+from millstream.server.notebooks import page_of
 from millstream.server.windows import read_from, read_lines, read_rows
 
 R = TypeVar("R")
@@ -88,6 +89,18 @@ def _scripts(request: Request) -> bool:
             hint="open it on the page of its run; browsers tell which page asks over https and on this machine",
         )
     return True
+
+
+async def output(request: Request) -> Reply:
+    """The HTML that an output of a notebook's cell holds, in a sandbox; ``cell`` and ``output`` are counted from 0."""
+    path = _path(request)
+    place = await _place(request)
+    cell, index = _number(request, "cell", 0), _number(request, "output", 0)
+    page = await request.app.artifacts.in_thread(page_of, place, path, cell, index)
+    return Reply(page, content_type=b"text/html; charset=utf-8", headers=[
+        (b"content-security-policy", SANDBOX_POLICY.encode()), (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"), (b"cache-control", b"no-cache"),
+    ])
 
 
 async def facts(request: Request) -> Reply:

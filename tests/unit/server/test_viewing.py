@@ -68,6 +68,25 @@ def test_facts_say_how_to_look_at_a_file(address: str, run_id: str, name: str, c
     assert facts["modified"] > 1_700_000_000_000
 
 
+def test_html_inside_of_a_notebook_is_a_page_of_its_own_in_a_sandbox(address: str, run_id: str) -> None:
+    html = {"data": {"text/html": ["<p style='color: red'>", "a</p>"], "text/plain": "a"}}
+    book = {"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "x"}, {"outputs": [{"data": {}}, html]}]}
+    put(address, run_id, "n.ipynb", json.dumps(book).encode())
+    answer = ask(address, run_id, "output", path="n.ipynb", cell=1, output=1)
+    assert (answer.status, answer.body) == (200, b"<p style='color: red'>a</p>")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+    assert "style-src 'unsafe-inline'" in answer.headers["content-security-policy"]
+    for cell, output in ((1, 0), (0, 0), (1, 9), (-1, 0)):
+        assert ask(address, run_id, "output", path="n.ipynb", cell=cell, output=output).status == 404
+    assert ask(address, run_id, "output", path="none.ipynb").status == 404
+    put(address, run_id, "old.ipynb", json.dumps({"worksheets": [{"cells": [{"outputs": [html["data"]]}]}]}).encode())
+    assert ask(address, run_id, "output", path="old.ipynb").body == answer.body
+    for wrong in (b"{", b"[]", b"{}"):
+        put(address, run_id, "wrong.ipynb", wrong)
+        assert ask(address, run_id, "output", path="wrong.ipynb").status in (400, 404)
+
+
 def test_lines_by_their_numbers(address: str, run_id: str) -> None:
     put(address, run_id, "log.txt", TEXT.encode())
     window = found(address, run_id, "lines", path="log.txt", lines="999-1001")

@@ -19,7 +19,7 @@ test("cells and what came out of them", () => {
   expect(cells[1]?.turn).toBe(3);
   expect(cells[1]?.outputs).toEqual([
     { kind: "text", text: "warned", bad: true }, { kind: "text", text: "line\nend", bad: true },
-    { kind: "image", address: "data:image/png;base64,aGk=" }, { kind: "html", html: "<b>x</b>" },
+    { kind: "image", address: "data:image/png;base64,aGk=" }, { kind: "html", at: 3 },
   ]);
 });
 

@@ -4,7 +4,8 @@ import { parseJson } from "@/artifacts/json";
 export type Output =
   | { kind: "text"; text: string; bad: boolean }
   | { kind: "image"; address: string }
-  | { kind: "html"; html: string };
+  /** Which output of its cell it is: the server has the page. */
+  | { kind: "html"; at: number };
 
 export interface Cell {
   kind: "code" | "markdown" | "raw";
@@ -31,7 +32,7 @@ function list(value: unknown): Fields[] {
   return Array.isArray(value) ? value.map(fields) : [];
 }
 
-function outputOf(output: Fields): Output | null {
+function outputOf(output: Fields, at: number): Output | null {
   if (output.output_type === "error" || output.output_type === "pyerr") {
     const told = Array.isArray(output.traceback) && output.traceback.length ? output.traceback.join("\n") : `${String(output.ename)}: ${String(output.evalue)}`;
     return { kind: "text", text: told.replace(ANSI, ""), bad: true };
@@ -43,7 +44,7 @@ function outputOf(output: Fields): Output | null {
     if (image) return { kind: "image", address: `data:${type};base64,${joined(image).replace(/\s/g, "")}` };
   }
   if (data["image/svg+xml"]) return { kind: "image", address: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(joined(data["image/svg+xml"]))}` };
-  if (data["text/html"]) return { kind: "html", html: joined(data["text/html"]) };
+  if (data["text/html"]) return { kind: "html", at };
   const text = joined(data["text/plain"] ?? data.text);
   return text ? { kind: "text", text: text.replace(ANSI, ""), bad: false } : null;
 }
@@ -60,7 +61,7 @@ export function readNotebook(text: string): { language: string; cells: readonly 
       kind: cell.cell_type === "code" ? "code" : cell.cell_type === "markdown" ? "markdown" : "raw",
       text: joined(cell.source ?? cell.input),
       turn: typeof cell.execution_count === "number" ? cell.execution_count : typeof cell.prompt_number === "number" ? cell.prompt_number : null,
-      outputs: list(cell.outputs).flatMap((output) => outputOf(output) ?? []),
+      outputs: list(cell.outputs).flatMap((output, at) => outputOf(output, at) ?? []),
     })),
   };
 }

@@ -153,6 +153,11 @@ export function contentAddress(place: Place, path: string, fields: { download?: 
   return address(withQuery(`${place.base}/content`, { path, ...fields }));
 }
 
+/** The address of the page that an output of a notebook's cell holds. */
+export function outputAddress(place: Place, path: string, cell: number, output: number): string {
+  return address(withQuery(`${place.base}/output`, { path, cell, output }));
+}
+
 export function zipAddress(place: Place, folder: string): string {
   return address(withQuery(`${place.base}/zip`, { path: folder || undefined }));
 }
