@@ -43,7 +43,8 @@ def test_a_script_of_pyproject_runs_without_being_installed(tmp_path: Path) -> N
         "import sys\nclass Tool:\n    def run():\n        print(sys.argv)\n        return 3\n"
     )
     command = command_of(entry_point_of(project_in(tmp_path), "score", tmp_path).command, {}, {"k": "v"})
-    done = subprocess.run([sys.executable, *command.argv[1:]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    argv = [sys.executable, *command.argv[1:]]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("['score', '--k', 'v']\n", 3)
 
 
