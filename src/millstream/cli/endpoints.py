@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +21,7 @@ from millstream.cli.output import (
 from millstream.cli.registry_options import with_registry_uri
 
 if TYPE_CHECKING:
-    from millstream.entities.endpoint import ServingEndpoint, Share
+    from millstream.entities.endpoint import Share
     from millstream.operations import EndpointAnswer
 
 _PAGE = 1_000
@@ -53,15 +54,10 @@ def create(name: str, model: str | None, off: bool, registry_uri: str | None, **
 def list_(model: str | None, as_json: bool, registry_uri: str | None) -> None:
     """List endpoints."""
     from millstream.operations import ListEndpoints
+    from millstream.operations.paging import pages
 
-    found: list[ServingEndpoint] = []
-    token: str | None = None
-    while True:
-        page = carried_out(registry_uri, ListEndpoints(model, _PAGE, token))
-        found += page.endpoints
-        token = page.next_page_token
-        if not token:
-            break
+    asked = ListEndpoints(model, _PAGE)
+    found = [one for page in pages(partial(carried_out, registry_uri), asked) for one in page.endpoints]
     if as_json:
         show_json(found)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -61,20 +62,15 @@ def search(
 ) -> None:
     """Find experiments."""
     from millstream.operations import SearchExperiments
+    from millstream.operations.paging import pages
 
-    found: list[Experiment] = []
-    token: str | None = None
+    asked = SearchExperiments(
+        max_results=_PAGE if max_results is None else min(_PAGE, max_results), filter=filter_string,
+        order_by=["creation_time ASC", "experiment_id ASC"], view_type=VIEWS[view.lower()],
+    )
     with tracking_store(tracking_uri) as store:
-        while max_results is None or len(found) < max_results:
-            page = store.execute(SearchExperiments(
-                max_results=min(_PAGE, max_results - len(found)) if max_results else _PAGE, page_token=token,
-                filter=filter_string, order_by=["creation_time ASC", "experiment_id ASC"],
-                view_type=VIEWS[view.lower()],
-            ))
-            found += page.experiments
-            token = page.next_page_token
-            if not token:
-                break
+        every = (experiment for page in pages(store.execute, asked) for experiment in page.experiments)
+        found = list(islice(every, max_results))
     if as_json:
         show_json([_facts(experiment) for experiment in found])
     else:
@@ -220,11 +216,7 @@ def _write_csv(store: Store, experiment_id: str, file: Any) -> int:
 def all_runs(store: Store, experiment_id: str, view: str = "ACTIVE_ONLY", filter_string: str | None = None) -> Any:
     """Every run of an experiment that the filter takes, newest first, page by page."""
     from millstream.operations import SearchRuns
+    from millstream.operations.paging import pages
 
-    token: str | None = None
-    while True:
-        page = store.execute(SearchRuns([experiment_id], filter_string, view, _PAGE, page_token=token))
+    for page in pages(store.execute, SearchRuns([experiment_id], filter_string, view, _PAGE)):
         yield from page.runs
-        token = page.next_page_token
-        if not token:
-            return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from millstream.errors import InvalidValue, MonitorNotFound
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from millstream.entities.monitoring import Alert, Monitor, Threshold, WindowFindings
+    from millstream.entities.monitoring import Alert, Threshold, WindowFindings
 
 _PAGE = 1_000
 _endpoint = click.option("--endpoint", "-e", required=True, metavar="NAME", help="The endpoint.")
@@ -106,16 +107,10 @@ def _threshold(text: str) -> Threshold:
 def list_(as_json: bool, registry_uri: str | None) -> None:
     """List the endpoints that are watched."""
     from millstream.operations import ListMonitors
+    from millstream.operations.paging import pages
 
-    found: list[Monitor] = []
-    token: str | None = None
     with registry_store(registry_uri) as store:
-        while True:
-            page = carry_out(store, ListMonitors(_PAGE, token))
-            found += page.monitors
-            token = page.next_page_token
-            if token is None:
-                break
+        found = [one for page in pages(partial(carry_out, store), ListMonitors(_PAGE)) for one in page.monitors]
     if as_json:
         show_json(found)
         return

@@ -34,16 +34,11 @@ for _command in approvals.COMMANDS:
 def list_(filter_string: str | None, as_json: bool, registry_uri: str | None) -> None:
     """List registered models with the latest version of each stage."""
     from millstream.operations import SearchRegisteredModels
+    from millstream.operations.paging import pages
 
-    found: list[RegisteredModel] = []
-    token: str | None = None
     with registry_store(registry_uri) as store:
-        while True:
-            page = store.execute(SearchRegisteredModels(filter_string, _PAGE, page_token=token))
-            found += page.registered_models
-            token = page.next_page_token
-            if not token:
-                break
+        asked = SearchRegisteredModels(filter_string, _PAGE)
+        found = [model for page in pages(store.execute, asked) for model in page.registered_models]
     if as_json:
         show_json([_facts(model) for model in found])
         return

@@ -89,16 +89,11 @@ def create(
 def list_(as_json: bool, registry_uri: str | None) -> None:
     """List all webhooks."""
     from millstream.operations import ListWebhooks
+    from millstream.operations.paging import pages
 
-    found: list[WebhookRecord] = []
-    token: str | None = None
     with registry_store(registry_uri) as store:
-        while True:
-            page = store.execute(ListWebhooks(_PAGE, token, all_events=True))
-            found += page.webhooks
-            token = page.next_page_token
-            if not token:
-                break
+        asked = ListWebhooks(_PAGE, all_events=True)
+        found = [webhook for page in pages(store.execute, asked) for webhook in page.webhooks]
     if as_json:
         show_json(found)
         return

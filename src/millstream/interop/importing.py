@@ -34,6 +34,7 @@ from millstream.operations.imports import (
     ReadStored,
     StoredRun,
 )
+from millstream.operations.paging import pages
 from millstream.stores.contract import Store
 from millstream.tracking.outbox.place import shown
 
@@ -251,16 +252,10 @@ class Import:
             self._report.differs(f"{who} lacks {len(sent) - found:,} of {len(sent):,} points")
 
     def _history(self, series: Series) -> Iterator[tuple[int, int, float]]:
-        token: str | None = None
-        while True:
-            page = self._store.execute(
-                GetMetricHistory(series.run_id, series.key, max_results=25_000, page_token=token)
-            )
+        asked = GetMetricHistory(series.run_id, series.key, max_results=25_000)
+        for page in pages(self._store.execute, asked):
             for point in page.metrics:
                 yield point.step, point.timestamp, point.value
-            token = page.next_page_token
-            if not token:
-                return
 
     # Logged models
 

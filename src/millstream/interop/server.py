@@ -44,6 +44,7 @@ from millstream.operations.imports import (
     ImportedRegisteredModel,
     ImportedRun,
 )
+from millstream.operations.paging import pages
 from millstream.search.text import to_text
 from millstream.search.tree import Comparison, Field
 from millstream.stores.contract import Store
@@ -84,39 +85,31 @@ class ServerSource(Source):
 
     def experiments(self) -> list[ImportedExperiment]:
         made = []
-        token: str | None = None
-        while True:
-            try:
-                page = self._store.execute(SearchExperiments(max_results=_LISTED, view_type="ALL", page_token=token))
-            except EndpointNotFound:
-                raise InvalidValue(
-                    f"{self.title} is older than MLflow 1.28, or no tracking server",
-                    hint="import its database or its mlruns folder instead",
-                ) from None
-            for experiment in page.experiments:
-                deleted = experiment.last_update_time if experiment.lifecycle_stage == "deleted" else None
-                made.append(ImportedExperiment(experiment, deleted))
-            token = page.next_page_token
-            if not token:
-                return made
+        try:
+            for page in pages(self._store.execute, SearchExperiments(max_results=_LISTED, view_type="ALL")):
+                for experiment in page.experiments:
+                    deleted = experiment.last_update_time if experiment.lifecycle_stage == "deleted" else None
+                    made.append(ImportedExperiment(experiment, deleted))
+        except EndpointNotFound:
+            raise InvalidValue(
+                f"{self.title} is older than MLflow 1.28, or no tracking server",
+                hint="import its database or its mlruns folder instead",
+            ) from None
+        return made
 
     def count_runs(self) -> None:
         return None
 
     def batches(self, experiment: ImportedExperiment) -> Iterator[list[ImportedRun]]:
-        token: str | None = None
-        while True:
-            page = self._store.execute(SearchRuns(
-                experiment_ids=[experiment.experiment.experiment_id], run_view_type="ALL", max_results=BATCH,
-                order_by=["attributes.start_time ASC"], page_token=token,
-            ))
+        asked = SearchRuns(
+            experiment_ids=[experiment.experiment.experiment_id], run_view_type="ALL", max_results=BATCH,
+            order_by=["attributes.start_time ASC"],
+        )
+        for page in pages(self._store.execute, asked):
             if page.runs:
                 # A search of MLflow's leaves out which models a run has read.
                 whole = self._pool.map(self._run, [run.info.run_id for run in page.runs])
                 yield [settle(ImportedRun(run), experiment) for run in whole]
-            token = page.next_page_token
-            if not token:
-                return
 
     def _run(self, run_id: str) -> Run:
         run = self._store.execute(GetRun(run_id)).run
@@ -131,61 +124,44 @@ class ServerSource(Source):
     def _history(self, wanted: tuple[str, str]) -> Series:
         run_id, key = wanted
         points: list[Point] = []
-        token: str | None = None
-        while True:
-            page = self._store.execute(GetMetricHistory(run_id, key, max_results=_PAGE, page_token=token))
+        for page in pages(self._store.execute, GetMetricHistory(run_id, key, max_results=_PAGE)):
             points += [(point.step, point.timestamp, _number(point.value)) for point in page.metrics]
-            token = page.next_page_token
-            if not token:
-                return Series.of(run_id, key, points)
+        return Series.of(run_id, key, points)
 
     def logged_models(self, experiment: ImportedExperiment) -> list[ImportedLoggedModel]:
+        asked = SearchLoggedModels(experiment_ids=[experiment.experiment.experiment_id], max_results=_LISTED)
+        try:
+            found = [model for page in pages(self._store.execute, asked) for model in page.models]
+        except EndpointNotFound:
+            return []  # a server before MLflow 3 has none
         made = []
-        token: str | None = None
-        while True:
-            try:
-                page = self._store.execute(SearchLoggedModels(
-                    experiment_ids=[experiment.experiment.experiment_id], max_results=_LISTED, page_token=token
-                ))
-            except EndpointNotFound:
-                return []  # a server before MLflow 3 has none
-            for model in page.models:
-                metrics = [replace(metric, value=_number(metric.value)) for metric in model.data.metrics]
-                info = replace(model.info, artifact_uri=self._place(model.info.artifact_uri))
-                made.append(ImportedLoggedModel(replace(model, info=info, data=replace(model.data, metrics=metrics))))
-            token = page.next_page_token
-            if not token:
-                return made
+        for model in found:
+            metrics = [replace(metric, value=_number(metric.value)) for metric in model.data.metrics]
+            info = replace(model.info, artifact_uri=self._place(model.info.artifact_uri))
+            made.append(ImportedLoggedModel(replace(model, info=info, data=replace(model.data, metrics=metrics))))
+        return made
 
     def registered_models(self) -> Iterator[ImportedRegisteredModel]:
-        token: str | None = None
-        prompts = 0
-        while True:
-            try:
-                page = self._store.execute(SearchRegisteredModels(max_results=_LISTED, page_token=token))
-            except EndpointNotFound:
-                self.notes.append(f"{self.title} has no registered models, or none that it shows")
-                return
-            for listed in page.registered_models:
-                if is_prompt(listed):
-                    prompts += 1
-                    continue
+        asked = SearchRegisteredModels(max_results=_LISTED)
+        try:
+            found = [model for page in pages(self._store.execute, asked) for model in page.registered_models]
+        except EndpointNotFound:
+            self.notes.append(f"{self.title} has no registered models, or none that it shows")
+            return
+        prompts = sum(map(is_prompt, found))
+        for listed in found:
+            if not is_prompt(listed):
                 # A search of an older MLflow's leaves out aliases.
                 model = self._store.execute(GetRegisteredModel(listed.name)).registered_model
                 yield from self._versions(model)
-            token = page.next_page_token
-            if not token:
-                break
         if prompts:
             self.notes.append(left_behind(prompts, "prompt"))
 
     def _versions(self, model: RegisteredModel) -> Iterator[ImportedRegisteredModel]:
         named = to_text(Comparison(Field("attribute", "name"), "=", model.name))
-        token: str | None = None
         # Aliases come last, when every version is there.
         bare = replace(model, alias_list=[], latest_versions=[])
-        while True:
-            page = self._store.execute(SearchModelVersions(named, _VERSIONS, page_token=token))
+        for page in pages(self._store.execute, SearchModelVersions(named, _VERSIONS)):
             ready = []
             for version in page.model_versions:
                 if version.status == ModelVersionStatus.READY:
@@ -194,9 +170,6 @@ class ServerSource(Source):
                     self.notes.append(f"version {version.version} of the registered model {model.name!r} is "
                                       f"{version.status}: it is left out")
             yield ImportedRegisteredModel(bare, list(self._pool.map(self._version, ready)))
-            token = page.next_page_token
-            if not token:
-                break
         if model.alias_list:
             yield ImportedRegisteredModel(replace(model, latest_versions=[]))
 

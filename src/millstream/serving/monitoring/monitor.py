@@ -27,6 +27,7 @@ from millstream.operations import (
     RecordFindings,
     SearchRequests,
 )
+from millstream.operations.paging import pages
 from millstream.serving.monitoring import alerts, bodies
 from millstream.serving.monitoring.comparing import findings as compared
 from millstream.serving.monitoring.quality import quality, service
@@ -165,13 +166,8 @@ class Monitoring:
             self._wake.wait(every)
 
     def _monitors(self) -> Iterator[Monitor]:
-        token: str | None = None
-        while True:
-            page = self.store.execute(ListMonitors(page_token=token))
+        for page in pages(self.store.execute, ListMonitors()):
             yield from page.monitors
-            token = page.next_page_token
-            if token is None:
-                return
 
     # Windows
 
@@ -188,22 +184,16 @@ class Monitoring:
     def _read(self, monitor: Monitor, progress: _Progress, now: int) -> None:
         """Read the records that are new, each behind those of its version that wait."""
         oldest = now - int(monitor.settings.window_seconds * 2000)
-        token: str | None = None
-        after = progress.seen
-        while True:
-            page = self.store.execute(SearchRequests(
-                monitor.endpoint, after=after, start_time=oldest, with_bodies=True, max_results=_BODIES,
-                page_token=token,
-            ))
+        asked = SearchRequests(
+            monitor.endpoint, after=progress.seen, start_time=oldest, with_bodies=True, max_results=_BODIES
+        )
+        for page in pages(self.store.execute, asked):
             for record in page.requests:
                 version = (record.model, record.version)
                 progress.seen = max(progress.seen, record.sequence)
                 if record.sequence > progress.cursors.get(version, 0):
                     progress.waiting.setdefault(version, []).append(record)
                     progress.last_request[version] = max(record.time, progress.last_request.get(version, 0))
-            token = page.next_page_token
-            if token is None:
-                return
 
     def _windows(
         self, monitor: Monitor, progress: _Progress, version: Version, now: int, at_once: bool
@@ -267,15 +257,14 @@ class Monitoring:
     def _with_outcomes(self, monitor: Monitor, version: Version) -> list[RequestRecord]:
         """The newest requests whose outcomes are known, with as many rows as a window has."""
         found: list[RequestRecord] = []
-        token: str | None = None
-        while True:
-            page = self.store.execute(SearchRequests(
-                monitor.endpoint, *version, with_outcome=True, with_bodies=True, max_results=_BODIES, page_token=token,
-            ))
+        asked = SearchRequests(
+            monitor.endpoint, *version, with_outcome=True, with_bodies=True, max_results=_BODIES
+        )
+        for page in pages(self.store.execute, asked):
             found += page.requests
-            token = page.next_page_token
-            if token is None or sum(record.rows for record in found) >= monitor.settings.window_rows:
-                return found
+            if sum(record.rows for record in found) >= monitor.settings.window_rows:
+                break
+        return found
 
     def _silence(self, monitor: Monitor, progress: _Progress, now: int) -> None:
         """Clear the alerts of versions that get no requests any more while others do."""

@@ -25,6 +25,7 @@ from millstream.entities.latency import bucket_of
 from millstream.entities.monitoring import LatencyBucket, MinuteFigures, MonitorSettings, RequestRecord
 from millstream.errors import MillstreamError, StoreUnavailable, TooManyRequests
 from millstream.operations import ListMonitors, PruneRequests, RecordRequests
+from millstream.operations.paging import pages
 from millstream.serving.monitoring.bodies import rows_of
 from millstream.stores.contract import Store
 
@@ -188,15 +189,9 @@ class Recorder:
         now = time.monotonic()
         if self._monitors is not None and now < self._monitors_until:
             return
-        found: dict[str, MonitorSettings] = {}
-        token: str | None = None
-        while True:
-            page = self.store.execute(ListMonitors(page_token=token))
-            found |= {one.endpoint: one.settings for one in page.monitors if one.settings.enabled}
-            token = page.next_page_token
-            if token is None:
-                break
-        self._monitors, self._monitors_until = found, now + self._refresh
+        found = [one for page in pages(self.store.execute, ListMonitors()) for one in page.monitors]
+        self._monitors = {one.endpoint: one.settings for one in found if one.settings.enabled}
+        self._monitors_until = now + self._refresh
 
     def _take(self) -> None:
         """Make records and figures of what is in the queue."""

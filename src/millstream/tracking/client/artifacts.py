@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from millstream.entities import FileInfo, Run, RunTag
 from millstream.errors import ArtifactInUse, ArtifactNotFound, EndpointNotFound, InvalidValue, NotSupported
 from millstream.operations import FindArtifactPin, GetRun, LogBatch, SearchRuns
+from millstream.operations.paging import pages
 from millstream.tracking.client.base import Calls
 from millstream.tracking.columns import projection
 from millstream.tracking.tags import MLFLOW_LOGGED_ARTIFACTS, MLFLOW_LOGGED_IMAGES
@@ -213,16 +214,9 @@ class ArtifactCalls(Calls):
             for run_id in run_ids:
                 yield self._execute(GetRun(run_id)).run
             return
-        token = None
-        while True:
-            page = self._execute(SearchRuns(
-                [str(experiment_id)], f"tags.{MLFLOW_LOGGED_ARTIFACTS} LIKE '%{_pattern(artifact_file)}%'",
-                page_token=token,
-            ))
+        tagged = f"tags.{MLFLOW_LOGGED_ARTIFACTS} LIKE '%{_pattern(artifact_file)}%'"
+        for page in pages(self._execute, SearchRuns([str(experiment_id)], tagged)):
             yield from page.runs
-            token = page.next_page_token
-            if not token:
-                return
 
 
 def _pattern(artifact_file: str) -> str:

@@ -35,6 +35,7 @@ from millstream.operations import (
     UpdateRun,
 )
 from millstream.operations.limits import HISTORY_PAGE, check_run_id
+from millstream.operations.paging import pages
 from millstream.tracking import checks, recorder
 from millstream.tracking.batches import in_batches
 from millstream.tracking.client.base import Calls
@@ -121,14 +122,8 @@ class RunCalls(Calls):
 
     def get_metric_history(self, run_id: str, key: str) -> PagedList[Metric]:
         """Every point of a metric, in the order of step, timestamp and value; empty for a metric that there is not."""
-        points: list[Metric] = []
-        token = None
-        while True:
-            page = self._execute(GetMetricHistory(run_id, key, HISTORY_PAGE, token))
-            points += page.metrics
-            token = page.next_page_token
-            if not token:
-                return PagedList(points)
+        asked = GetMetricHistory(run_id, key, HISTORY_PAGE)
+        return PagedList([point for page in pages(self._execute, asked) for point in page.metrics])
 
     def log_metric(
         self, run_id: str, key: str, value: float, timestamp: int | None = None, step: int | None = None,
