@@ -15,7 +15,8 @@ _MOST_BYTES = 50_000_000
 def page_of(place: Place, path: str, cell: int, output: int) -> bytes:
     """The HTML that an output of a cell holds, both counted from 0. Formats: nbformat 3 and 4.
 
-    Raises InvalidValue for what is no notebook, TooLarge for a very large one, ArtifactNotFound for an output that is not there or has no HTML.
+    Raises InvalidValue for what is no notebook, TooLarge for a very large one, ArtifactNotFound for an output that is
+    not there or has no HTML.
     """
     at = place.at(path)
     if (place.store.stat(at).file_size or 0) > _MOST_BYTES:
