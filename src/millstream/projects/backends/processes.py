@@ -41,9 +41,9 @@ _LOOK_SECONDS = 0.5
 _KILLS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP})
 # Ends the group when this process is gone, however it went: then its end of the pipe closes without a word.
 _WATCH = """read -r _ && exit
-kill -TERM -- "-$1" || exit
-n=0; while [ $n -lt 50 ] && kill -0 -- "-$1"; do sleep 0.1; n=$((n + 1)); done
-kill -KILL -- "-$1"
+kill -s TERM -- "-$1" || exit
+n=0; while [ $n -lt 50 ] && kill -s 0 -- "-$1"; do sleep 0.1; n=$((n + 1)); done
+kill -s KILL -- "-$1"
 """
 
 
