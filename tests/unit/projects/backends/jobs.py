@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from millstream.entities import Run
 from millstream.projects.commands import Command
 from millstream.projects.files import DockerEnvironment, EntryPoint, ProjectFile
 from millstream.projects.job import Job
@@ -54,17 +56,27 @@ def docker(**fields: Any) -> ProjectFile:
     return ProjectFile("Loan default", docker_env=DockerEnvironment(**{"image": "team/base:1", **fields}))
 
 
+def told_of(given: Job, server: str) -> Job:
+    """A job whose store is a server elsewhere."""
+    return dataclasses.replace(given, tracking_uri=server)
+
+
+def run_of(of: Job) -> Run:
+    """The run of a job as the store has it."""
+    return MlflowClient(of.tracking_uri).get_run(of.run_id)
+
+
 def status(of: Job) -> str:
     """Where the run of a job stands in the store."""
-    return str(MlflowClient(of.tracking_uri).get_run(of.run_id).info.status)
+    return str(run_of(of).info.status)
 
 
 def tags(of: Job) -> dict[str, str]:
     """The tags of the run of a job."""
-    return dict(MlflowClient(of.tracking_uri).get_run(of.run_id).data.tags)
+    return dict(run_of(of).data.tags)
 
 
 def output(of: Job) -> str:
     """What is kept of a job's output."""
-    run = MlflowClient(of.tracking_uri).get_run(of.run_id)
+    run = run_of(of)
     return load_text(f"{run.info.artifact_uri}/logs/project.log")
