@@ -78,9 +78,12 @@ def find(asked: str | None = None) -> Interpreter:
 
 
 def installed() -> list[Interpreter]:
-    """Every interpreter that was found, newest first, one a version; those that do not answer are left out."""
+    """Every interpreter that was found, newest first, one a version; those that do not answer are left out.
+
+    Shims are not asked, as what they start lies in the folders too.
+    """
     found: dict[tuple[int, int, int], Interpreter] = {}
-    for path in (path for path, _ in _candidates()):
+    for path in (path for path, _ in _candidates() if not _is_shim(path)):
         one = ask(path)
         if one is not None:
             found.setdefault(one.version, one)
@@ -130,7 +133,7 @@ def _candidates() -> Iterator[tuple[str, tuple[int, ...] | None]]:
     seen: set[str] = set()
     unhinted: list[str] = []
     # A shim starts a shell to find what lies in the folders.
-    found = sorted((*_on_path(), *_in_folders()), key=lambda path: os.path.basename(os.path.dirname(path)) == "shims")
+    found = sorted((*_on_path(), *_in_folders()), key=_is_shim)
     for path in found:
         if path in seen or not os.access(path, os.X_OK) or os.path.isdir(path):
             continue
@@ -143,6 +146,10 @@ def _candidates() -> Iterator[tuple[str, tuple[int, ...] | None]]:
             unhinted.append(path)
     for path in unhinted:
         yield path, None
+
+
+def _is_shim(path: str) -> bool:
+    return os.path.basename(os.path.dirname(path)) == "shims"
 
 
 def _on_path() -> Iterator[str]:
@@ -244,8 +251,8 @@ def _remembered() -> Iterator[tuple[str, tuple[_Stamp, Interpreter | None]]]:
 
 
 def _remember() -> None:
-    told = [[path, stamp, [one.path, one.version, one.implementation, one.machine], _stamp(one.path)]
-            for path, (stamp, one) in _answers.items() if one is not None]
+    told = [[path, stamp, [one.path, one.version, one.implementation, one.machine], executable]
+            for path, (stamp, one) in _answers.items() if one is not None and (executable := _stamp(one.path))]
     with contextlib.suppress(OSError):
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)

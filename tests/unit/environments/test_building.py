@@ -83,13 +83,6 @@ def test_files_are_links_into_the_cache(root: Path, shelf: Path) -> None:
     assert module.stat().st_nlink > 1
 
 
-@pytest.mark.parametrize("minor", [9, 10, 11, 12, 13])
-def test_every_python_of_this_machine_has_environments(minor: int, root: Path, shelf: Path) -> None:
-    made = build(wanted(shelf, "beam", python=f"3.{minor}"))
-    assert says(made, "import sys, beam; print(*sys.version_info[:2], beam.version)") == f"3 {minor} 2.0"
-    assert made.python_version.startswith(f"3.{minor}.")
-
-
 def test_a_wheel_may_be_named_by_its_path(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel(tmp_path / "a folder", "beam", "3.0")
     monkeypatch.chdir(tmp_path)
@@ -110,13 +103,6 @@ def test_an_absent_python_is_told_before_anything_is_made(root: Path, shelf: Pat
     with pytest.raises(PythonNotFound):
         build(wanted(shelf, python="3.99"))
     assert not root.exists()
-
-
-def test_it_starts_with_what_virtualenv_seeds(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("UV_CACHE_DIR")
-    made = build(Environment())
-    assert int(says(made, "import setuptools, wheel, pkg_resources; print(setuptools.__version__)").split(".")[0]) < 81
-    assert str(made.path) in subprocess.check_output([made.path / "bin" / "pip", "--version"], text=True)
 
 
 class TestKeys:

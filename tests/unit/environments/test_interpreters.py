@@ -65,7 +65,7 @@ class TestPlaces:
     @pytest.fixture(autouse=True)
     def home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for name in ("PATH", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME", "CONDA_EXE", "MAMBA_ROOT_PREFIX",
-                     "ASDF_DATA_DIR", "MISE_DATA_DIR"):
+                     "ASDF_DATA_DIR", "MISE_DATA_DIR", "XDG_CACHE_HOME", "MLFLOW_CONDA_HOME"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("HOME", str(tmp_path))
         return tmp_path
@@ -105,13 +105,15 @@ class TestPlaces:
         shims = home / ".pyenv" / "shims"
         shims.mkdir(parents=True)
         shim = shims / f"python{real.version[0]}.{real.version[1]}"
-        shim.write_text("#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n")
+        shim.write_text(f"#!/bin/sh\ntouch {home / 'asked'}\necho 'pyenv: command not found' >&2\nexit 127\n")
         shim.chmod(0o755)
         monkeypatch.setenv("PATH", str(shims))
         self.put(home / ".pyenv" / "versions" / real.text / "bin" / "python", real.path)
         found = find(f"{real.version[0]}.{real.version[1]}")
         assert found.version == real.version
         assert found.path != str(shim)
+        assert real.version in {one.version for one in installed()}
+        assert not (home / "asked").exists()
 
     def test_a_name_that_lies_is_not_believed(self, home: Path, real: interpreters.Interpreter) -> None:
         self.put(home / ".pyenv" / "versions" / "3.99.0" / "bin" / "python", real.path)
@@ -126,7 +128,7 @@ class TestPlaces:
             broken.chmod(0o755)
         assert installed() == []
 
-    def test_it_is_asked_once(self, home: Path) -> None:
+    def test_it_is_asked_once(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         counting = home / ".pyenv" / "versions" / "3.97.1" / "bin" / "python"
         counting.parent.mkdir(parents=True)
         counting.write_text(
@@ -136,6 +138,15 @@ class TestPlaces:
         assert find("3.97") == find("3.97.1")
         assert find("3.97").path == str(counting)
         assert (home / "asked").read_text() == "x\n"
+        monkeypatch.setattr(interpreters, "_answers", {})  # as in another process
+        assert find("3.97.1").path == str(counting)
+        assert (home / "asked").read_text() == "x\n"
+        monkeypatch.setattr(interpreters, "_answers", {})
+        counting.write_text(counting.read_text().replace("97, 1", "97, 22"))
+        assert find("3.97").text == "3.97.22"
+        (home / ".cache" / "millstream" / "interpreters.json").write_text("[[1]]")
+        monkeypatch.setattr(interpreters, "_answers", {})
+        assert find("3.97").text == "3.97.22"
 
 
 @pytest.fixture(scope="module")
