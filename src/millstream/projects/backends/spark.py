@@ -18,8 +18,8 @@ from typing import Any
 
 from millstream.entities import RunStatus
 from millstream.environments.descriptions import Description
-from millstream.errors import EnvironmentFailed, InvalidValue, NotSupported
 from millstream.environments.lines import distribution_in
+from millstream.errors import EnvironmentFailed, InvalidValue, NotSupported
 from millstream.projects.backends.remote import check_config, variables_of
 from millstream.projects.commands import Command
 from millstream.projects.job import Job
