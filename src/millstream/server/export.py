@@ -106,24 +106,29 @@ def _csv_rows(columns: list[str], window: RunTable, begins: bool) -> bytes:
     writer = csv.writer(written)
     if begins:
         writer.writerow([_safe(column) for column in columns])
-    cells = [[_csv_cell(column, value) for value in window.cols[column]] for column in columns]
+    cells = [_csv_cells(column, window.cols[column]) for column in columns]
     writer.writerows(zip(*cells, strict=True) if cells else [[] for _ in window.ids])
     return written.getvalue().encode()
 
 
-def _csv_cell(column: str, value: Any) -> Any:
-    if value is None:
-        return ""
+def _csv_cells(column: str, values: list[Any]) -> list[Any]:
+    """A column as the writer takes it, which leaves None empty."""
+    if column.startswith(("params.", "tags.")):
+        return [value if not value or value[0] not in _FORMULA else _safe(value) for value in values]
     if column in _TIMES:
-        moment = datetime.datetime.fromtimestamp(value / 1000, datetime.timezone.utc)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, list):
-        return _safe("; ".join(map(str, value)))
-    return _safe(value) if isinstance(value, str) else value
+        return [value if value is None else _moment(value) for value in values]
+    if column.startswith("attributes."):
+        return [_safe("; ".join(map(str, value)) if isinstance(value, list) else value) for value in values]
+    return values  # of metrics: numbers, and the words for what is no number
 
 
-def _safe(text: str) -> str:
-    if not text.startswith(_FORMULA):
+def _moment(milliseconds: int) -> str:
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _safe(text: Any) -> Any:
+    if not isinstance(text, str) or not text.startswith(_FORMULA):
         return text
     try:
         float(text)

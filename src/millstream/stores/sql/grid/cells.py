@@ -184,7 +184,7 @@ def _metrics(
             at = place[row[0]]
             for index, whole, cells in into[row[1]]:
                 value = row[index]
-                cells[at] = value if whole else shown(value)
+                cells[at] = value if whole or (value is not None and -math.inf < value < math.inf) else shown(value)
     for column in columns:
         if column.points is not None and column.key in numbers:
             _means(transaction, runs, numbers[column.key], column.points, place, cols[column.text])
