@@ -186,7 +186,7 @@ def build_model_env(
     if manager == "local":
         raise InvalidValue("env_manager='local' has no environment to build", hint="use env_manager='uv'")
     folder = loading.fetch(model_uri)
-    built = built_for(folder, environment_of(folder, manager=manager))
+    built = built_for(folder, environment_of(folder, manager=manager, also=("pyarrow",)))
     target = Path(save_path)
     target.mkdir(parents=True, exist_ok=True)
     archive = target / f"{built.key}.tar.gz"

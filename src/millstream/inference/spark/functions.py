@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import msgspec
 
@@ -28,7 +28,6 @@ from millstream.models.schema import Schema
 from millstream.tracking.files import download_artifacts
 
 if TYPE_CHECKING:
-    import pyarrow
     from pyspark.sql import Column, SparkSession
 
 __all__ = ["ModelFunction", "spark_udf"]
@@ -138,20 +137,24 @@ def _function(scoring: Scoring, kind: Any) -> Any:
     if not hasattr(functions, "arrow_udf"):
         return by_pandas(scoring, kind)
 
-    def predict(*columns: pyarrow.Array) -> pyarrow.Array:
+    import pyarrow
+
+    def predict(*columns: Any) -> Any:
         return score(scoring, columns)
 
-    return functions.arrow_udf(predict, kind, functions.ArrowUDFType.SCALAR)
+    predict.__annotations__ = {"columns": pyarrow.Array, "return": pyarrow.Array}  # by which Spark knows the kind
+    made: Any = functions.arrow_udf
+    return made(predict, kind)
 
 
 def by_pandas(scoring: Scoring, kind: Any) -> Any:
     """The same function for a Spark before 4.1."""
-    from pyspark.sql.pandas.functions import PandasUDFType, pandas_udf
+    import pandas
+    import pyarrow
+    from pyspark.sql.pandas.functions import pandas_udf
+    from pyspark.sql.types import StructType
 
     def predict(*columns: Any) -> Any:
-        import pandas
-        import pyarrow
-
         made = [
             pyarrow.RecordBatch.from_pandas(one, preserve_index=False).to_struct_array()
             if isinstance(one, pandas.DataFrame) else pyarrow.Array.from_pandas(one) for one in columns
@@ -161,6 +164,9 @@ def by_pandas(scoring: Scoring, kind: Any) -> Any:
             return pyarrow.RecordBatch.from_struct_array(scored).to_pandas()
         return scored.to_pandas()
 
-    return pandas_udf(predict, kind, PandasUDFType.SCALAR)
+    one: Any = pandas.DataFrame if isinstance(kind, StructType) else pandas.Series
+    predict.__annotations__ = {"columns": Union[pandas.Series, pandas.DataFrame], "return": one}  # noqa: UP007
+    made: Any = pandas_udf
+    return made(predict, kind)
 
 

@@ -28,7 +28,7 @@ def model(spark: Any, folder: Path) -> Place:
     content = hashlib.sha256(repr((folder.resolve(), facts)).encode()).hexdigest()[:24]
     if _on_this_machine(spark):
         return Place(path=str(folder.resolve()), content=content)
-    return _brought(spark, f"millstream-model-{content}.tar", folder, ".")
+    return _brought(spark, f"millstream-model-{content}.tar", folder, "")
 
 
 def environment(spark: Any, built: Built) -> Place:
@@ -64,7 +64,8 @@ def _brought(spark: Any, name: str, folder: Path, inside: str) -> Place:
             atexit.register(shutil.rmtree, made.parent, ignore_errors=True)
             compressed = name.endswith(".gz")
             with tarfile.open(made, "w:gz", compresslevel=1) if compressed else tarfile.open(made, "w") as packed:
-                packed.add(folder, inside)
+                for one in sorted(folder.iterdir()):  # an entry for the folder itself would be one outside of Spark's
+                    packed.add(one, f"{inside}/{one.name}".lstrip("/"))
             _made[name] = made
         return _send(spark, _made[name])
 
