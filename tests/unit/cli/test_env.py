@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from millstream.cli import main
+from millstream.environments import building
 from millstream.environments.building import Built, Environment, build, built
 from millstream.models import manifest
 from tests.unit.environments.wheels import wheel
@@ -107,3 +108,53 @@ def test_the_environment_of_a_model_is_named_and_built_when_asked(
     assert run(["env", "path", str(model)]) == 0
     assert capsys.readouterr().out == told.out
     assert Path(told.out.strip(), "bin", "beam").is_file()
+
+
+def test_those_used_longest_ago_are_removed_until_the_rest_is_small_enough(
+    environments: list[Built], capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = building.size_of(environments[1])
+    assert run(["env", "gc", "--max-size", f"{newest + 10}B", "--dry-run"]) == 0
+    assert f"{environments[0].key}: Python" in capsys.readouterr().err
+    assert len(built()) == 2
+    with environments[0].in_use():
+        assert run(["env", "gc", "--max-size", "0"]) == 1
+    assert built() == [environments[0]]
+    os.utime(environments[0].path / ".last-used", (1, 1))
+    assert run(["env", "gc", "--max-size", "1.5GiB"]) == 0
+    assert built() == [environments[0]]
+    assert run(["env", "gc", "--max-size", "1TB", "--older-than", "1d"]) == 0
+    assert built() == []
+    assert run(["env", "gc", "--max-size", "big"]) == 1
+    assert "no size" in capsys.readouterr().err
+
+
+def test_they_are_removed_by_name(environments: list[Built], capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [one.key for one in environments]
+    assert run(["env", "remove", keys[0], "none"]) == 1
+    assert "there is no environment none" in capsys.readouterr().err
+    with environments[0].in_use():
+        assert run(["env", "remove", *keys]) == 1
+    assert f"{keys[0]} stays" in capsys.readouterr().err
+    assert [one.key for one in built()] == keys[:1]
+    assert run(["env", "remove", keys[0]]) == 0
+    assert built() == []
+
+
+def test_the_environment_of_a_project_is_built_and_its_folder_printed(
+    tmp_path: Path, environments: list[Built], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    assert run(["env", "build", str(project)]) == 1
+    assert "says what environment" in capsys.readouterr().err
+    (project / "MLproject").write_text("name: house\npython_env: env.yaml\n")
+    (project / "env.yaml").write_text("dependencies: [--find-links ../shelf, beam==1.0]\n")
+    monkeypatch.chdir(project)
+    assert run(["env", "build"]) == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert folder in {one.path for one in built()}
+    assert (folder / "bin" / "beam").is_file() and (folder / "bin" / "pip").is_file()
+    assert run(["env", "build", "--env-manager", "virtualenv"]) == 0
+    assert capsys.readouterr().out.strip() == str(folder)
+    assert run(["env", "build", "--env-manager", "local"]) == 1

@@ -31,6 +31,7 @@ from millstream.errors import (
 from millstream.flavors.isolated import environment_of
 from millstream.models.environment_files import read_environment
 from tests.isolation import isolated
+from tests.unit.environments.condas import asked, stand_in
 from tests.unit.environments.wheels import wheel
 
 
@@ -240,6 +241,18 @@ class TestErrors:
             (tmp_path / "model" / name).unlink()
         assert environment_of(tmp_path / "model").conda == asked
         assert environment_of(tmp_path / "model", override=["graphviz==0.20"]).conda is None
+
+
+    def test_a_model_that_needs_conda_predicts_in_an_environment_of_conda(
+        self, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        millstream.pyfunc.save_model(tmp_path / "model", python_model=model(), conda_env={
+            "dependencies": ["python", "graphviz=9", {"pip": ["cloudpickle", f"--find-links {shelf}", "beam==2.0"]}]})
+        tool = stand_in(tmp_path / "bin")
+        monkeypatch.setenv("MLFLOW_CONDA_HOME", str(tmp_path))
+        models.predict(str(tmp_path / "model"), {"dataframe_records": [{"word": "a"}]}, env_manager="conda")
+        assert json.loads(capfd.readouterr().out) == {"predictions": ["a 2.0"]}
+        assert asked(tool)["content"]["dependencies"] == ["python", "graphviz=9", "pip"]
 
 
 class TestDependencies:
