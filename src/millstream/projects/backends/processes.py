@@ -40,10 +40,11 @@ _LOOK_SECONDS = 0.5
 # Ended from outside, and not by a fault of its own.
 _KILLS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP})
 # Ends the group when this process is gone, however it went: then its end of the pipe closes without a word.
-_WATCH = """read -r _ && exit
-kill -s TERM -- "-$1" || exit
-n=0; while [ $n -lt 50 ] && kill -s 0 -- "-$1"; do sleep 0.1; n=$((n + 1)); done
-kill -s KILL -- "-$1"
+_WATCH = """read -r group || exit
+read -r _ && exit
+kill -s TERM -- "-$group" || exit
+n=0; while [ $n -lt 50 ] && kill -s 0 -- "-$group"; do sleep 0.1; n=$((n + 1)); done
+kill -s KILL -- "-$group"
 """
 
 
@@ -69,14 +70,21 @@ class LocalRun(SubmittedRun):
         self._changed = threading.Condition()
         self._show = _Screen()
         with until_end:
-            self._process = subprocess.Popen(
-                job.command.argv, cwd=job.folder, env=dict(variables), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            )
+            # First, so that no command runs for a moment without one.
             self._watch = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCH, "sh", str(self._process.pid)], stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                ["/bin/sh", "-c", _WATCH], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True, bufsize=0,
             )
+            assert self._watch.stdin is not None
+            try:
+                self._process = subprocess.Popen(
+                    job.command.argv, cwd=job.folder, env=dict(variables), stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                )
+            except BaseException:
+                self._watch.communicate()
+                raise
+            self._watch.stdin.write(b"%d\n" % self._process.pid)
             self._until_end = until_end.pop_all()
         self._thread = threading.Thread(target=self._supervise, name=f"millstream-run-{job.run_id[:8]}", daemon=True)
         _live.add(self)
