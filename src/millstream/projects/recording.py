@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from millstream import settings
 from millstream.entities import Param, Run, RunStatus, RunTag
 from millstream.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, StoreUnavailable
-from millstream.operations import BeatRun, CreateRun, GetRun, SearchRuns, UpdateRun
+from millstream.operations import BeatRun, CreateRun, GetRun, LogBatch, SearchRuns, UpdateRun
 from millstream.tracking import checks, context, stores
 from millstream.tracking.batches import in_batches
-from millstream.tracking.context.git import without_credentials
+from millstream.tracking.context.git import DIRTY, Checkout, status, without_credentials
 from millstream.tracking.context.source import user
 from millstream.tracking.experiments import experiment_of_new_runs
 from millstream.tracking.tags import (
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from millstream.projects.sources import Source
 
 __all__ = [
-    "COMMAND_TAG", "LOG_FILE", "beating", "config_of", "experiment_of", "finish", "finish_children", "opened",
-    "tags_of",
+    "COMMAND_TAG", "LOG_FILE", "beating", "config_of", "experiment_of", "finish", "finish_children",
+    "looking_for_changes", "opened", "tags_of",
 ]
 
 logger = logging.getLogger("millstream")
@@ -51,6 +51,7 @@ _OLD_REPOSITORY_TAG = "mlflow.gitRepoURL"
 _OLD_BRANCH_TAG = "mlflow.gitBranch"
 LOG_FILE = "logs/project.log"  # the artifact that keeps the output
 _SHOWN = 5_000
+_GIT_SECONDS = 10.0
 
 
 def experiment_of(tracking_uri: str, name: str | None, experiment_id: str | None) -> str:
@@ -199,6 +200,27 @@ def beating(tracking_uri: str, run_id: str) -> Iterator[None]:
         yield
     finally:
         ended.set()
+
+
+@contextlib.contextmanager
+def looking_for_changes(tracking_uri: str, run_id: str, source: Source) -> Iterator[None]:
+    """Note beside the block whether the files of a checkout differ from the commit that the run names."""
+    checkout = None if source.temporary or source.commit is None else Checkout.containing(source.folder)
+
+    def look() -> None:
+        found = status(checkout.root, _GIT_SECONDS).get(DIRTY) if checkout else None
+        if found:
+            with contextlib.suppress(MillstreamError):
+                stores.store(tracking_uri).execute(LogBatch(run_id, tags=[RunTag(DIRTY, found)]))
+
+    thread = threading.Thread(target=look, name=f"millstream-git-{run_id[:8]}", daemon=True)
+    if checkout:
+        thread.start()
+    try:
+        yield
+    finally:
+        if checkout:
+            thread.join()
 
 
 def config_of(given: Any) -> dict[str, Any]:

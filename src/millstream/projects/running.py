@@ -22,7 +22,16 @@ from millstream.projects.loopback import served
 from millstream.projects.native import entry_point_of, project_in
 from millstream.projects.parameters import local_values, resolved
 from millstream.projects.pipelines.graph import is_step
-from millstream.projects.recording import LOG_FILE, beating, config_of, experiment_of, finish, opened, tags_of
+from millstream.projects.recording import (
+    LOG_FILE,
+    beating,
+    config_of,
+    experiment_of,
+    finish,
+    looking_for_changes,
+    opened,
+    tags_of,
+)
 from millstream.projects.sources import Source
 from millstream.projects.submitted import SubmittedRun
 from millstream.tracking import stores
@@ -151,6 +160,7 @@ def start(
             address = tracking_uri
             if there.on_this_machine:
                 kept.enter_context(beating(tracking_uri, info.run_id))
+                kept.enter_context(looking_for_changes(tracking_uri, info.run_id, source))
                 address = kept.enter_context(served(tracking_uri))
             submitted = there.submit(Job(
                 info.run_id, info.experiment_id, tracking_uri, source, project, entry_point, texts, command,
@@ -193,7 +203,7 @@ def _environment(folder: Path, project: ProjectFile, manager: str | None) -> tup
     found = describe(folder, python_env=project.python_env, conda_env=project.conda_env)
     if found is None:
         return None, "local"
-    return found, "conda" if found.kind == "conda" and manager != "uv" else manager
+    return found, manager
 
 
 def _active_run() -> str | None:

@@ -21,6 +21,7 @@ _NOT_HANDED_ON = frozenset(
     f"{prefix}_{name}" for prefix in ("MLFLOW", "MILLSTREAM")
     for name in ("TRACKING_URI", "EXPERIMENT_NAME", "EXPERIMENT_ID", "RUN_ID", "ACTIVE_MODEL_ID", "RUN_CONTEXT")
 )
+_REGISTRY = ("MLFLOW_REGISTRY_URI", "MILLSTREAM_REGISTRY_URI")
 
 
 class LocalBackend:
@@ -69,6 +70,8 @@ def _variables(job: Job, until_end: contextlib.ExitStack) -> dict[str, str]:
         built = prepare(job.environment, manager=job.environment_manager)
         until_end.enter_context(built.in_use())
         variables = built.variables()
-    kept = {name: value for name, value in variables.items() if name not in _NOT_HANDED_ON}
+    # A registry beside the runs is found where they are found.
+    beside = {name for name in _REGISTRY if variables.get(name) == job.tracking_uri}
+    kept = {name: value for name, value in variables.items() if name not in _NOT_HANDED_ON | beside}
     # What a program prints is to be seen, and kept, when it prints it.
     return {"PYTHONUNBUFFERED": "1", **kept, **job.variables}
