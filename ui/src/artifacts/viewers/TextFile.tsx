@@ -14,7 +14,6 @@ import { Switch } from "@/parts/Tabs";
 const PART = 1000;
 const TAIL_BYTES = 200_000;
 const NEAR = 300;
-const FOLLOWED_MS = 3000;
 
 type Start = "first" | "last";
 
@@ -27,19 +26,16 @@ interface Props {
   path: string;
   /** In bytes; undefined if it is not known. */
   size?: number;
-  /** Whether it is still written: its end is read again and again. */
-  followed?: boolean;
 }
 
 /** A text of any size, of which what is in sight is read: from its beginning, or its end. */
-export function Text({ place, path, size, followed = false }: Props) {
-  const [start, setStart] = useState<Start>(followed ? "last" : "first");
+export function Text({ place, path, size }: Props) {
+  const [start, setStart] = useState<Start>("first");
   const parts = useInfiniteQuery({
     queryKey: [ARTIFACTS_KEY, place.base, "lines", path, start],
     queryFn: ({ pageParam, signal }) => readLines(place, { path, offset: pageParam, limit: start === "last" ? 5 * PART : PART }, signal),
     initialPageParam: start === "last" ? -TAIL_BYTES : 0,
     getNextPageParam: (last: Part) => (last.more ? last.next_offset : undefined),
-    refetchInterval: followed && start === "last" ? FOLLOWED_MS : false,
   });
   const pages = parts.data?.pages;
   const lines = useMemo(() => (pages ?? []).flatMap((part) => part.lines), [pages]);
@@ -52,9 +48,9 @@ export function Text({ place, path, size, followed = false }: Props) {
   const known = size ?? pages[0]?.size ?? 0;
   return (
     <>
-      {(!whole || followed) && (
+      {!whole && (
         <div className="artifacts-bar">
-          <Switch label="Which part" options={[["first", "From the first line"], ["last", followed ? "Follow the end" : "The end"]]} value={start} onChange={setStart} />
+          <Switch label="Which part" options={[["first", "From the first line"], ["last", "The end"]]} value={start} onChange={setStart} />
           <span className="soft figure" role="status">{from === null ? `the last ${count(lines.length)} lines` : `${count(lines.length)} lines read`} of {bytes(known)}</span>
         </div>
       )}

@@ -1,18 +1,22 @@
-import { Fragment, useState } from "react";
+import { Fragment, Suspense, useState } from "react";
 import { useOperation } from "@/api/queries";
-import { GetRun, QueryRuns, SearchModelVersions, type Run } from "@/api/schema";
-import { counted } from "@/base/format";
+import { GetRun, SearchModelVersions, type Run } from "@/api/schema";
 import { Link, path } from "@/frame/router";
 import { deleteTag, NoteDialog, setTag } from "@/pages/run/actions";
 import { Datasets } from "@/pages/run/Datasets";
 import { LoggedModels } from "@/pages/run/LoggedModels";
 import { Params } from "@/pages/run/Params";
-import { NOTE, PARENT, tagOf, tookOf } from "@/pages/run/state";
+import { isProject, MADE_BY, RERUN_OF } from "@/pages/run/project";
+import { NOTE, PARENT, progressOf, tagOf, tookOf } from "@/pages/run/state";
 import { Button, CopyButton } from "@/parts/Button";
 import { quotedValue } from "@/parts/filter";
 import { Markdown } from "@/parts/Sanitised";
 import { TagEditor } from "@/parts/TagEditor";
-import { Chip, Duration, Facts, RunStatus, Time } from "@/parts/Values";
+import { Chip, Duration, Facts, Progress, RunStatus, Since, Time } from "@/parts/Values";
+import { lazily } from "@/parts/lazily";
+
+const Family = lazily(() => import("@/pages/run/Family"));
+const Project = lazily(() => import("@/pages/run/Project"));
 
 const COMMIT = "mlflow.source.git.commit";
 const SOURCE = "mlflow.source.name";
@@ -29,20 +33,25 @@ export function FactsPane({ run, other, experiment }: Props) {
   const { info } = run;
   const [editing, setEditing] = useState(false);
   const note = tagOf(run, NOTE);
+  const project = isProject(run);
+  const share = progressOf(run);
   return (
     <div className={other ? "run-facts wide scroll" : "run-facts scroll"} tabIndex={0} role="region" aria-label="Facts">
       <Facts rows={[
         ["Status", <Fragment key="status"><RunStatus status={info.status} />{info.lifecycle_stage === "deleted" && <> <Chip tone="bad">in the trash</Chip></>}</Fragment>],
         ["Started", <Time key="started" at={info.start_time} />],
-        ["Took", tookOf(run) === null ? null : <Duration key="took" ms={tookOf(run)} />],
+        ["Took", <Took key="took" run={run} />],
+        share !== null && ["Progress", <Progress key="progress" share={share} />],
         ["User", info.user_id],
         ["Experiment", <Link key="experiment" to={path`/exp/${info.experiment_id}`}>{experiment ?? info.experiment_id}</Link>],
-        tagOf(run, PARENT) !== undefined && ["Parent", <Parent key="parent" run={run} />],
-        tagOf(run, SOURCE) !== undefined && ["Source", <Source key="source" run={run} />],
-        tagOf(run, COMMIT) !== undefined && ["Git", <Git key="git" run={run} />],
+        tagOf(run, PARENT) !== undefined && ["Parent", <Parent key="parent" id={tagOf(run, PARENT) ?? ""} />],
+        tagOf(run, MADE_BY) !== undefined && ["Made by", <Parent key="made" id={tagOf(run, MADE_BY) ?? ""} />],
+        !project && tagOf(run, SOURCE) !== undefined && ["Source", <Source key="source" run={run} />],
+        !project && tagOf(run, COMMIT) !== undefined && ["Git", <Git key="git" run={run} />],
         ["Run ID", <span key="id" className="run-id"><code className="cut" data-tip={info.run_id}>{info.run_id}</code><CopyButton text={info.run_id} label="Copy the run's id" /></span>],
       ]} />
-      <Children run={run} />
+      <Suspense fallback={null}><Family run={run} /></Suspense>
+      {(project || tagOf(run, RERUN_OF) !== undefined) && <Suspense fallback={null}><Project run={run} /></Suspense>}
       <Registered run={run} />
       <Params run={run} other={other} />
       <section className="stack"><h2>Tags</h2>
@@ -59,33 +68,15 @@ export function FactsPane({ run, other, experiment }: Props) {
   );
 }
 
-function Parent({ run }: { run: Run }) {
-  const id = tagOf(run, PARENT) ?? "";
-  const parent = useOperation(GetRun, id ? { run_id: id } : null);
-  return <Link to={path`/run/${id}`}>{parent.data?.run.info.run_name ?? id}</Link>;
+/** How long the run took; while it runs, as it goes on. */
+function Took({ run }: { run: Run }) {
+  const took = tookOf(run);
+  return run.info.status === "RUNNING" && run.info.start_time ? <Since at={run.info.start_time} /> : took === null ? null : <Duration ms={took} />;
 }
 
-const CHILDREN = 10;
-
-/** The runs that were started within this one. */
-function Children({ run }: { run: Run }) {
-  const { run_id: id, experiment_id: experiment } = run.info;
-  const filter = `tags.\`${PARENT}\` = ${quotedValue(id)}`;
-  const table = useOperation(QueryRuns, { experiment_ids: [experiment], filter, columns: ["attributes.run_name", "attributes.status"], limit: CHILDREN });
-  const ids = table.data?.ids ?? [];
-  const total = table.data?.matched ?? table.data?.total ?? 0;
-  if (ids.length === 0) return null;
-  const [names, states] = [table.data?.cols?.["attributes.run_name"] ?? [], table.data?.cols?.["attributes.status"] ?? []];
-  return (
-    <section className="stack">
-      <div className="line"><h2 className="grow">Child runs</h2><Link to={`/exp/${encodeURIComponent(experiment)}?q=${encodeURIComponent(filter)}`}>{counted(total, "run")}</Link></div>
-      <ul className="run-children">
-        {ids.map((child, at) => (
-          <li key={child} className="line"><RunStatus status={String(states[at] ?? "")} quiet /><Link to={path`/run/${child}`} className="cut">{String(names[at] ?? child)}</Link></li>
-        ))}
-      </ul>
-    </section>
-  );
+function Parent({ id }: { id: string }) {
+  const parent = useOperation(GetRun, id ? { run_id: id } : null);
+  return <Link to={path`/run/${id}`}>{parent.data?.run.info.run_name ?? id}</Link>;
 }
 
 /** The versions of registered models that came from this run. */

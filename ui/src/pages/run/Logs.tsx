@@ -3,8 +3,8 @@ import { useMemo } from "react";
 import type { Run } from "@/api/schema";
 import { bytes } from "@/base/format";
 import { folderQuery, nameOf, placeOfRun } from "@/artifacts/place";
-import { isLog, isLogFolder } from "@/pages/run/logs";
-import { Text } from "@/artifacts/viewers/TextFile";
+import { inOrder, isLog, isLogFolder } from "@/pages/run/logs";
+import { LogFile } from "@/artifacts/viewers/LogFile";
 import { Icon } from "@/parts/Icon";
 import { Empty, ErrorCard, Loading } from "@/parts/States";
 import "@/artifacts/artifacts.css";
@@ -23,9 +23,9 @@ export default function Logs({ run, path, onChange }: Props) {
   const inner = useQueries({ queries: folders.map((folder) => folderQuery(place, folder.path)) });
   if (root.error) return <ErrorCard what="The logs could not be loaded" error={root.error} onRetry={() => void root.refetch()} />;
   if (!root.data || inner.some((result) => result.isPending)) return <Loading />;
-  const logs = [...root.data, ...inner.flatMap((result) => result.data ?? [])].filter((entry) => !entry.is_dir && isLog(entry.path));
+  const logs = inOrder([...root.data, ...inner.flatMap((result) => result.data ?? [])].filter((entry) => !entry.is_dir && isLog(entry.path)));
   if (logs.length === 0) {
-    return <Empty title="This run kept no logs." code={'mlflow.log_artifact("train.log", "logs")'}>Files in the folder logs, and those whose names end with .log, .out or .err, are shown here.</Empty>;
+    return <Empty title={run.info.status === "RUNNING" ? "This run has kept no logs yet." : "This run kept no logs."} code={'mlflow.log_artifact("train.log", "logs")'}>Files in the folder logs, and those whose names end with .log, .out or .err, are shown here.</Empty>;
   }
   const shown = logs.find((log) => log.path === path) ?? logs[0];
   return (
@@ -37,7 +37,7 @@ export default function Logs({ run, path, onChange }: Props) {
           </button></li>
         ))}
       </ul>
-      <div className="artifacts-view">{shown && <Text key={shown.path} place={place} path={shown.path} size={shown.file_size ?? undefined} followed={run.info.status === "RUNNING"} />}</div>
+      <div className="artifacts-view">{shown && <LogFile key={shown.path} place={place} path={shown.path} size={shown.file_size ?? undefined} followed={run.info.status === "RUNNING"} />}</div>
     </div>
   );
 }

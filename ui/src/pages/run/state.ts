@@ -41,6 +41,17 @@ export function tookOf(run: Run, now: number = Date.now()): number | null {
   return status === "RUNNING" ? now - start : null;
 }
 
+const TOTAL = "total_steps";
+
+/** How far a running run is, 0 to 1, by its tag or parameter total_steps; null if it does not tell. */
+export function progressOf(run: Run): number | null {
+  if (run.info.status !== "RUNNING") return null;
+  const told = tagOf(run, TOTAL) ?? run.data?.params?.find((param) => param.key === TOTAL)?.value;
+  const total = Number(told ?? NaN);
+  const steps = (run.data?.metrics ?? []).filter((metric) => !isSystem(metric.key)).map((metric) => metric.step ?? 0);
+  return total > 0 && Number.isFinite(total) && steps.length > 0 ? Math.min(1, Math.max(...steps) / total) : null;
+}
+
 /** Folders of models among a run's artifacts, as clients before logged models note them. */
 export function modelFolders(run: Run): readonly string[] {
   try {
