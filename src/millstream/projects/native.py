@@ -7,8 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +85,14 @@ def _command_of_script(name: str, target: Any, path: Path) -> str:
 def entry_point_of(project: ProjectFile, name: str, folder: Path) -> EntryPoint:
     """The entry point of this name, or the script in the folder that has it.
 
-    Raises EntryPointNotFound naming those there are.
+    A project that has no entry points and names the file of a Databricks Spark job has that one as ``main``. Raises EntryPointNotFound naming those there are.
     """
     found = project.entry_points.get(name)
     if found is not None:
         return found
+    described = project.databricks_spark_job
+    if name == "main" and described is not None and described.python_file and not project.entry_points:
+        return EntryPoint(name, _template(["python", described.python_file, *described.parameters]))
     script = _script(name, folder)
     if script is not None:
         return script
@@ -110,8 +112,12 @@ def _script(name: str, folder: Path) -> EntryPoint | None:
         program = os.environ.get("SHELL") or program
     # A name such as -c.py would be an option.
     named = name if not name.startswith("-") else f"./{name}"
-    command = shlex.join([program, named]).replace("{", "{{").replace("}", "}}")
-    return replace(EntryPoint(name), command=command)
+    return EntryPoint(name, _template([program, named]))
+
+
+def _template(words: Sequence[str]) -> str:
+    """The template of a command without parameters."""
+    return shlex.join(words).replace("{", "{{").replace("}", "}}")
 
 
 def scripts_in(folder: Path) -> list[str]:

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from millstream.environments.descriptions import Description
-from millstream.errors import InvalidValue, Unauthenticated, Unreachable
+from millstream.errors import EntryPointNotFound, InvalidValue, Unauthenticated, Unreachable
 from millstream.projects.backends import find
+from millstream.projects.commands import command_of
 from millstream.projects.files import ProjectFile, parse
 from millstream.projects.job import Job
 from millstream.projects.loopback import served
+from millstream.projects.native import entry_point_of, project_in
 from millstream.projects.submitted import SubmittedRun
 from tests.servers.databricks import TOKEN, Workspace
 from tests.unit.projects.backends import jobs
@@ -241,3 +243,11 @@ class TestErrors:
         workspace.stop()
         with pytest.raises(Unreachable):
             submitted(a_job(tracking, server))
+
+
+def test_the_file_of_a_spark_job_is_the_entry_point_main(tracking: Path) -> None:
+    (tracking / "MLproject").write_text("databricks_spark_job:\n  python_file: train it.py\n  parameters: ['{x}', 2]\n")
+    found = entry_point_of(project_in(tracking), "main", tracking)
+    assert command_of(found.command, {}).argv == ("python", "train it.py", "{x}", "2")
+    with pytest.raises(EntryPointNotFound):
+        entry_point_of(project_in(tracking), "other", tracking)
