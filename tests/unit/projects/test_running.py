@@ -98,13 +98,15 @@ def test_what_is_recorded(project: Path, capfd: pytest.CaptureFixture[str]) -> N
     found = recorded(made.run_id)
     assert (found.info.status, found.info.run_name) == ("FINISHED", "first")
     assert found.data.params == {"alpha": "0.5", "name": "it's", "more": "1"}
-    tags = {key: value for key, value in found.data.tags.items() if "container" not in key}
+    tags = {key: value for key, value in found.data.tags.items() if not key.startswith("millstream.")}
     assert tags.pop("mlflow.user")
+    assert tags.pop("millstream.project.code")  # in no repository: it is kept with the run
+    assert json.loads(tags.pop("millstream.project.parameters")) == found.data.params
     assert tags == {
         "mlflow.runName": "first", "mlflow.source.name": str(project), "mlflow.source.type": "PROJECT",
         "mlflow.project.entryPoint": "main", "mlflow.project.backend": "local",
-        "millstream.project.command": """python show.py --alpha 0.5 'it'"'"'s' --more 1""",
     }
+    assert found.data.tags["millstream.project.command"] == """python show.py --alpha 0.5 'it'"'"'s' --more 1"""
     experiment = millstream.get_experiment_by_name("loan")
     assert experiment is not None
     assert found.info.experiment_id == experiment.experiment_id
