@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from millstream.projects.sources import Source
 
 __all__ = [
-    "COMMAND_TAG", "LOG_FILE", "beating", "config_of", "experiment_of", "finish", "finish_children",
+    "COMMAND_TAG", "LOG_FILE", "PARAMETERS_TAG", "beating", "config_of", "experiment_of", "finish", "finish_children",
     "looking_for_changes", "opened", "tags_of",
 ]
 
 logger = logging.getLogger("millstream")
 
 COMMAND_TAG = "millstream.project.command"
+PARAMETERS_TAG = "millstream.project.parameters"  # JSON: those that it was started with, defaults included
 PROGRAM = "millstream.program"  # how a program was started that is no project
 # Those that MLflow sets for its older clients, beside the ones of today.
 _OLD_REPOSITORY_TAG = "mlflow.gitRepoURL"
@@ -118,6 +119,9 @@ def opened(
     texts = checks.tags(dict(tags))
     if parent_run_id is not None:
         texts[MLFLOW_PARENT_RUN_ID] = parent_run_id
+    told = json.dumps(dict(parameters))
+    if len(told) <= _SHOWN:  # the parameters of a run are also those that its program logs
+        texts[PARAMETERS_TAG] = told
     if run_id is None:
         texts = {**checks.tags(_of_context()), **texts}
         assert experiment_id is not None

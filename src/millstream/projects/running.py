@@ -32,6 +32,7 @@ from millstream.projects.recording import (
     opened,
     tags_of,
 )
+from millstream.projects.reruns import snapshot
 from millstream.projects.sources import Source
 from millstream.projects.submitted import SubmittedRun
 from millstream.tracking import stores
@@ -39,7 +40,7 @@ from millstream.tracking import stores
 if TYPE_CHECKING:
     from millstream.projects.pipelines.plan import Options
 
-__all__ = ["run", "start"]
+__all__ = ["environment_in", "run", "start"]
 
 def run(
     uri: str | os.PathLike[str], entry_point: str = "main", version: str | None = None,
@@ -95,7 +96,7 @@ def _start_pipeline(
     from millstream.projects.pipelines.plan import Options, planned
 
     tracking_uri = stores.get_tracking_uri()
-    environment, manager = _environment(source.folder, project, env_manager)
+    environment, manager = environment_in(source.folder, project, env_manager)
     options = options or Options()
     options = replace(options, storage_dir=storage_dir or options.storage_dir)
     plan = planned(source, project, entry_point, parameters, environment=environment, environment_manager=manager,
@@ -150,13 +151,14 @@ def start(
         declared = {name: text for name, text in shown.items() if name in entry_point.parameters}
         extra = {name: text for name, text in shown.items() if name not in entry_point.parameters}
         command = command_of(entry_point.command, {**(values or {}), **declared}, extra)
-        environment, manager = _environment(source.folder, project, env_manager)
+        environment, manager = environment_in(source.folder, project, env_manager)
         told = tags_of(source, entry_point.name, backend, environment, manager, command.text)
         info = opened(
             tracking_uri, None if run_id else experiment_of(tracking_uri, experiment_name, experiment_id), run_id,
             run_name, {**told, **(tags or {})}, texts, parent_run_id or (None if run_id else _active_run()),
         ).info
         try:
+            snapshot.note(source, info.run_id, tracking_uri)
             address = tracking_uri
             if there.on_this_machine:
                 kept.enter_context(beating(tracking_uri, info.run_id))
@@ -191,7 +193,7 @@ class _Storage(os.PathLike[str]):
         return self._path
 
 
-def _environment(folder: Path, project: ProjectFile, manager: str | None) -> tuple[Any, str]:
+def environment_in(folder: Path, project: ProjectFile, manager: str | None) -> tuple[Any, str]:
     """The environment that a project describes and what makes it: None and "local" where there is none to make."""
     manager = managed(manager)
     if manager == "local":

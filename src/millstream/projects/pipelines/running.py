@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from millstream.entities import Run, RunStatus, RunTag
+from millstream.entities import Run, RunStatus
 from millstream.errors import MillstreamError, NotInTime
-from millstream.operations import LogBatch
 from millstream.projects import recording
-from millstream.projects.pipelines.code import Code, taken
+from millstream.projects.pipelines.code import taken
 from millstream.projects.pipelines.graph import Step
 from millstream.projects.pipelines.making import Making
 from millstream.projects.pipelines.outputs import Made
@@ -25,8 +24,6 @@ from millstream.projects.reruns import snapshot
 from millstream.projects.submitted import SubmittedRun
 from millstream.stores.opening import folder_of, scheme_of
 from millstream.tracking.client import MlflowClient
-from millstream.tracking.context.git import DIRTY
-from millstream.tracking.stores import store
 
 __all__ = ["PIPELINE", "PipelineRun", "start"]
 
@@ -130,7 +127,7 @@ class PipelineRun(SubmittedRun):
                 until_end.enter_context(recording.beating(self._uri, self.run_id))
                 work = until_end.enter_context(work_folder(self._plan.options.storage_dir))
                 code = taken(self._plan.source.folder, work / "code", self._no_code())
-                self._keep_code(code)
+                snapshot.note(self._plan.source, self.run_id, self._uri, code)
                 making = Making(self._plan, self._run, work, code, self._plan.environment_key(), self._say, until_end,
                                 self._made)
                 with self._changed:
@@ -178,14 +175,6 @@ class PipelineRun(SubmittedRun):
         if scheme_of(self._uri) in ("", "file"):
             no_code.append(folder_of(self._uri))
         return no_code
-
-    def _keep_code(self, code: Code) -> None:
-        """What no commit has is kept with the run."""
-        changed = snapshot.has_changes(self._plan.source.folder) if self._plan.source.commit else None
-        if changed is not None:
-            store(self._uri).execute(LogBatch(self.run_id, tags=[RunTag(DIRTY, str(changed).lower())]))
-        if changed is not False:
-            snapshot.keep(code, self.run_id, self._uri)
 
     def _say(self, line: str) -> None:
         with self._changed:

@@ -10,15 +10,20 @@ import posixpath
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from millstream.entities import RunTag
 from millstream.errors import CannotRerun, IntegrityError
 from millstream.operations import LogBatch
-from millstream.projects.pipelines.code import Code, is_counted, read
+from millstream.projects.pipelines.code import Code, counted_files, is_counted, read
+from millstream.tracking.context.git import DIRTY
 from millstream.tracking.files import artifacts_of_run
 from millstream.tracking.stores import store
 
-__all__ = ["ARTIFACT", "DIGEST", "LARGEST", "has_changes", "keep", "restore"]
+if TYPE_CHECKING:
+    from millstream.projects.sources import Source
+
+__all__ = ["ARTIFACT", "DIGEST", "LARGEST", "has_changes", "keep", "note", "restore"]
 
 logger = logging.getLogger("millstream")
 
@@ -38,6 +43,24 @@ def has_changes(folder: Path) -> bool | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return any(is_counted(os.fsdecode(entry[3:])) for entry in done.stdout.split(b"\0") if entry)
+
+
+def note(source: Source, run_id: str, uri: str, code: Code | None = None) -> None:
+    """Record what no commit has of the code that a run is started with: whether there is anything, and that code.
+
+    ``code`` is what counts of the source's folder, unless given all of it. Code with data among it is left alone.
+    """
+    changed = has_changes(source.folder) if source.commit else None
+    if changed is not None:
+        store(uri).execute(LogBatch(run_id, tags=[RunTag(DIRTY, str(changed).lower())]))
+    if changed is False:
+        return
+    if code is None:
+        paths = counted_files(source.folder)
+        if sum(os.lstat(source.folder / path).st_size for path in paths) > LARGEST:
+            return
+        code = read(source.folder, paths)
+    keep(code, run_id, uri)
 
 
 def keep(code: Code, run_id: str, uri: str) -> None:
