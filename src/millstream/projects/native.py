@@ -85,7 +85,8 @@ def _command_of_script(name: str, target: Any, path: Path) -> str:
 def entry_point_of(project: ProjectFile, name: str, folder: Path) -> EntryPoint:
     """The entry point of this name, or the script in the folder that has it.
 
-    A project that has no entry points and names the file of a Databricks Spark job has that one as ``main``. Raises EntryPointNotFound naming those there are.
+    A project that has no entry points and names the file of a Databricks Spark job has that one as ``main``. Raises
+    EntryPointNotFound naming those there are.
     """
     found = project.entry_points.get(name)
     if found is not None:
