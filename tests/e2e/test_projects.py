@@ -213,15 +213,15 @@ def test_a_signal_ends_all_and_the_run_as_killed(project: Path, number: signal.S
     assert millstream.artifacts.load_text(f"runs:/{run.info.run_id}/logs/project.log") == "begun\n"
 
 
-@pytest.mark.parametrize("store", ["folder", "sqlite"])
-def test_the_official_client_logs_into_an_embedded_store(project: Path, store: str) -> None:
+@pytest.mark.parametrize(("client", "store"), [("1.27.0", "folder"), ("3.17.2", "sqlite")])
+def test_official_clients_log_into_an_embedded_store(project: Path, client: str, store: str) -> None:
     if store == "sqlite":
         millstream.set_tracking_uri(f"sqlite:///{project.parent}/runs.db")
-    done = command(str(project), "-e", "official", "-P", f"python={python_of(CLIENT)}")
+    done = command(str(project), "-e", "official", "-P", f"python={python_of(client)}")
     assert done.returncode == 0, done.stderr
     run = newest()
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss": 0.25})
-    assert run.data.params == {"depth": "3", "python": str(python_of(CLIENT))}
+    assert run.data.params == {"depth": "3", "python": str(python_of(client))}
     assert millstream.artifacts.load_text(f"runs:/{run.info.run_id}/report.txt") == "a report"
 
 
