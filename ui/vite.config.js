@@ -11,7 +11,7 @@ const API = ["/api", "/ajax-api", "/get-artifact", "/model-versions", "/version"
 const SHELL = new RegExp([
   "node_modules.(?:react|react-dom|scheduler)\\W", "@tanstack",
   "src.base", "src.api", "src.frame.(?:Page|router|Shell|Nowhere|hash)", "vite.preload-helper",
-  "src.parts.(?!Sanitised|Tree|Drawer|Dialog|TagEditor|completion)", "src.charts.(?:curves|colours)", "src.pages.experiments.(?!dialogs)",
+  "src.parts.(?!Sanitised|Tree|Drawer|Dialog|TagEditor|completion)", "src.charts.(?:curves|colours|arrangement)", "src.pages.experiments.(?!dialogs)",
 ].join("|"));
 
 export default defineConfig({

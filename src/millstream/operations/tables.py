@@ -129,8 +129,9 @@ class QueryRuns(Operation[RunTable], frozen=True):
     ``tree`` puts runs under their parent: those of the parents that ``expanded`` names, of all with ``["*"]``.
     ``group_by`` makes a row of all runs that agree in the columns it names; then ``columns`` may be those, and
     ``mean(…)``, ``min(…)``, ``max(…)`` of metrics and parameters over the runs. ``run_ids`` reads those runs alone.
-    The runs that ``first`` names stand before all others, in the same order. ``attributes.progress`` of a running run
-    is the greatest step of its metrics divided by its tag or parameter ``total_steps``, at most 1.
+    With ``pinned_first`` the runs that are pinned in their experiment stand before all others, in the same order.
+    ``attributes.progress`` of a running run is the greatest step of its metrics divided by its tag or parameter
+    ``total_steps``, at most 1.
     """
 
     experiment_ids: list[str]
@@ -145,7 +146,7 @@ class QueryRuns(Operation[RunTable], frozen=True):
     expanded: list[str] = []
     group_by: list[str] = []
     run_ids: list[str] = []
-    first: list[str] = []
+    pinned_first: bool = False
 
 
 @operation("POST GET", "/v1/runs/columns", _SEARCH, answer=RunColumns, writes=False)

@@ -16,6 +16,7 @@ from millstream.operations import (
     ListChanges,
     QueryDistribution,
     QueryRuns,
+    SetArrangement,
     SetTag,
     UpdateRun,
     ValueCount,
@@ -36,28 +37,34 @@ class ManyRunsConformance:
     """What holds for tables and changes of many runs. A subclass gives the fixture ``store``."""
 
     def test_pinned_runs_stand_before_the_others_in_the_same_order(self, store: Store) -> None:
-        of = experiment(store)
+        of, other = experiment(store), experiment(store, "other")
         made = [add(store, of, start, metrics={"loss": float(start)}) for start in range(6)]
-        first = [made[1], made[3], "absent"]
+        elsewhere = add(store, other, 1, metrics={"loss": 9.0}, name="elsewhere")
         order = ["metrics.loss DESC"]
-        assert shown(store, of, order_by=order, first=first) == ["run-3", "run-1", "run-5", "run-4", "run-2", "run-0"]
-        assert shown(store, of, order_by=order, first=first, filter="metrics.loss > 1") == [
+        asked = QueryRuns([of], order_by=order, pinned_first=True, limit=3)
+        assert store.execute(asked).ids == [made[5], made[4], made[3]]
+        store.execute(SetArrangement(of, runs=[made[1], made[3], "absent"]))
+        store.execute(SetArrangement(other, runs=[elsewhere]))
+        first = store.execute(asked)
+        assert first.ids == [made[3], made[1], made[5]]
+        rest = QueryRuns([of], order_by=order, pinned_first=True, offset=3, snapshot=first.snapshot)
+        assert store.execute(rest).ids == [made[4], made[2], made[0]]
+        assert shown(store, of, order_by=order) == ["run-5", "run-4", "run-3", "run-2", "run-1", "run-0"]
+        assert shown(store, of, order_by=order, pinned_first=True, filter="metrics.loss > 1") == [
             "run-3", "run-5", "run-4", "run-2",
         ]
-        begun = QueryRuns([of], order_by=order, first=first, limit=2)
-        snapshot = store.execute(begun).snapshot
-        assert shown(store, of, order_by=order, first=first, offset=2, limit=2, snapshot=snapshot) == ["run-5", "run-4"]
-        with pytest.raises(InvalidValue):
-            store.execute(QueryRuns([of], order_by=order, first=[made[0]], snapshot=snapshot))
-        with pytest.raises(InvalidValue):
-            store.execute(QueryRuns([of], first=["r"] * 1001))
+        both = store.execute(QueryRuns([of, other], order_by=order, pinned_first=True, limit=3)).ids
+        assert both == [elsewhere, made[3], made[1]]
+        store.execute(SetArrangement(of, runs=[]))
+        assert store.execute(asked).ids == [made[5], made[4], made[3]]
 
     def test_pinned_parents_keep_their_children(self, store: Store) -> None:
         of = experiment(store)
         parent = add(store, of, 1, name="parent")
         add(store, of, 2, name="child", tags={"mlflow.parentRunId": parent})
         add(store, of, 3, name="other")
-        assert shown(store, of, first=[parent], tree=True, expanded=["*"]) == ["parent", "child", "other"]
+        store.execute(SetArrangement(of, runs=[parent]))
+        assert shown(store, of, pinned_first=True, tree=True, expanded=["*"]) == ["parent", "child", "other"]
 
     def test_the_progress_of_running_runs(self, store: Store) -> None:
         of = experiment(store)

@@ -1610,7 +1610,7 @@ export const QueryCurves: Operation<{ run_ids: string[]; metrics: string[]; axis
 export const QueryDistribution: Operation<{ experiment_ids: string[]; column: string; filter?: string | null; view_type?: string; bars?: number; }, Distribution> = { method: "POST", path: "/api/v1/runs/distribution" };
 
 /** Read a window of the table of all runs that a filter selects, with the columns that are asked for. */
-export const QueryRuns: Operation<{ experiment_ids: string[]; filter?: string | null; order_by?: string[]; view_type?: string; columns?: string[]; offset?: number; limit?: number; snapshot?: string | null; tree?: boolean; expanded?: string[]; group_by?: string[]; run_ids?: string[]; first?: string[]; }, RunTable> = { method: "POST", path: "/api/v1/runs/query" };
+export const QueryRuns: Operation<{ experiment_ids: string[]; filter?: string | null; order_by?: string[]; view_type?: string; columns?: string[]; offset?: number; limit?: number; snapshot?: string | null; tree?: boolean; expanded?: string[]; group_by?: string[]; run_ids?: string[]; pinned_first?: boolean; }, RunTable> = { method: "POST", path: "/api/v1/runs/query" };
 
 /** Read what hosts are to serve, if it has changed since ``token`` was told. */
 export const ReadServingPlan: Operation<{ token?: string | null; }, ServingPlan> = { method: "GET", path: "/api/v1/serving/plan" };

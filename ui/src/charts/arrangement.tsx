@@ -29,9 +29,9 @@ function arrange(experimentId: string, change: Change): Promise<void> {
   return call(SetArrangement, { experiment_id: experimentId, ...change }).then(() => refresh(GetArrangement));
 }
 
-/** What is pinned in an experiment, and how to change it; each change can be taken back. */
-export function useArrangement(experimentId: string): Arranged {
-  const query = useOperation(GetArrangement, { experiment_id: experimentId }, { staleTime: 30_000 });
+/** What is pinned in an experiment, and how to change it; each change can be taken back. It is read once `ready`. */
+export function useArrangement(experimentId: string, ready: boolean = true): Arranged {
+  const query = useOperation(GetArrangement, ready ? { experiment_id: experimentId } : null, { staleTime: 30_000 });
   const { data } = query;
   return useMemo(() => {
     const metrics = data?.metrics ?? [];

@@ -59,7 +59,6 @@ export default function Runs({ id }: { id: string }) {
   const [coloured, setColoured] = useState<RunRow | null>(null);
   const [active, setActive] = useState<string | null>(null);
   const [looked, look] = useLooked();
-  const arranged = useArrangement(id);
   const [coming, setComing] = useState(0);
   const experiment = useOperation(GetExperiment, { experiment_id: id });
   const keys = useOperation(ListColumns, { experiment_ids: [id], limit: COLUMNS_READ }, { staleTime: 30_000 });
@@ -88,11 +87,20 @@ export default function Runs({ id }: { id: string }) {
   const filter = useDeferredValue(state.q);
   const request = useMemo((): RunsRequest => ({
     experiment_ids: [id], ...(filter ? { filter } : {}), order_by: orderOf(state.sort), view_type: state.stage === "deleted" ? "DELETED_ONLY" : "ACTIVE_ONLY",
-    ...(grouped.length > 0 ? { group_by: [...grouped], order_by: orderOf(state.sort, grouped) } : arranged.runs.length > 0 ? { first: [...arranged.runs] } : {}),
+    ...(grouped.length > 0 ? { group_by: [...grouped], order_by: orderOf(state.sort, grouped) } : { pinned_first: true }),
     ...(state.tree && grouped.length === 0 ? { tree: true, expanded: expanded === "all" ? ["*"] : [...expanded] } : {}),
-  }), [id, filter, state.sort, state.stage, state.tree, grouped, expanded, arranged.runs]);
-  const rows = useRunRows(request, asked, beside, !pending && arranged.settled && (keys.data !== undefined || keys.error !== null) && (!filled || others.data !== undefined || others.error !== null));
+  }), [id, filter, state.sort, state.stage, state.tree, grouped, expanded]);
+  const rows = useRunRows(request, asked, beside, !pending && (keys.data !== undefined || keys.error !== null) && (!filled || others.data !== undefined || others.error !== null));
   const { rowAt, version, patch, renew, loaded } = rows;
+  // After the first rows, which the server puts in order by itself.
+  const arranged = useArrangement(id, rows.total !== undefined);
+  const pins = useRef<string>(null);
+  const pinsNow = arranged.settled ? arranged.runs.join() : null;
+  useEffect(() => {
+    if (pinsNow === null || pins.current === pinsNow) return;
+    if (pins.current !== null) renew();
+    pins.current = pinsNow;
+  }, [pinsNow, renew]);
   const total = rows.total ?? 0;
 
   const written = useCallback((next: ReadonlySet<string>) => set({ sel: next.size <= MOST_IN_ADDRESS ? [...next] : [] }), [set]);

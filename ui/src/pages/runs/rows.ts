@@ -14,8 +14,7 @@ export interface RunsRequest {
   tree?: boolean;
   expanded?: string[];
   group_by?: string[];
-  /** Runs that stand before all others. */
-  first?: string[];
+  pinned_first?: boolean;
 }
 
 /** A row: a run, or a group of them. */

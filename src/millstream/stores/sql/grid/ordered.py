@@ -36,6 +36,7 @@ from millstream.stores.sql.planner import Limits, Planner
 from millstream.stores.sql.records import find_rows
 from millstream.stores.sql.search import run_layout
 from millstream.stores.sql.transaction import Transaction
+from millstream.stores.sql.views.views import arrangements_of
 
 PARENT = "mlflow.parentRunId"
 _KEPT = 64
@@ -51,12 +52,12 @@ class Asked:
     orders: tuple[Order, ...]
     view: int
     tree: bool = False
-    first: tuple[str, ...] = ()
+    pinned: bool = False
 
     @classmethod
     def of(
         cls, experiment_ids: Iterable[str], filter: str | None, order_by: Sequence[str], view: str, *,
-        tree: bool = False, first: Iterable[str] = (),
+        tree: bool = False, pinned: bool = False,
     ) -> Asked:
         """Raises SearchSyntaxError for a filter or an order that is none, InvalidValue for another view."""
         numbers = {int(text) for text in experiment_ids if text.isascii() and text.isdigit() and len(text) < 19}
@@ -66,13 +67,13 @@ class Asked:
             raise InvalidValue.of("view_type", view, "it is none of ACTIVE_ONLY, DELETED_ONLY, ALL") from None
         filtered = parse_filter(filter, RUNS)
         orders = tuple(parse_order(order_by, RUNS))
-        return cls(tuple(sorted(numbers)), filtered, orders, shown, tree, tuple(sorted(set(first))))
+        return cls(tuple(sorted(numbers)), filtered, orders, shown, tree, pinned)
 
     @property
     def fingerprint(self) -> bytes:
         """What is asked, in eight bytes."""
         text = self.filter and to_text(self.filter)
-        return fingerprint("table", self.experiments, text, self.orders, self.view, self.tree, self.first)
+        return fingerprint("table", self.experiments, text, self.orders, self.view, self.tree, self.pinned)
 
 
 @dataclass
@@ -163,8 +164,8 @@ def _make(transaction: Transaction, asked: Asked, token: str, bound: int, kept: 
         runs = [run for run in runs if run in chosen]
     for order in reversed(asked.orders):
         runs = arranged(runs, values_of(transaction, asked.experiments, order.field), order.ascending)
-    if asked.first:
-        ahead = {row.id for row in find_rows(transaction, asked.first)}
+    if asked.pinned and (named := arrangements_of(transaction, asked.experiments)):
+        ahead = {row.id for row in find_rows(transaction, [run for one in named.values() for run in one.runs])}
         runs = [*(run for run in runs if run in ahead), *(run for run in runs if run not in ahead)]
     rows = Rows(token, array("q", runs))
     if asked.tree:

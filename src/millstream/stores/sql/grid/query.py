@@ -17,7 +17,6 @@ from millstream.stores.sql.views.changes import state_of
 MOST_ROWS = 5_000
 MOST_CELLS = 500_000
 MOST_COLUMNS = 2_000
-MOST_FIRST = 1_000
 
 
 @executes(QueryRuns)
@@ -39,11 +38,9 @@ def query_runs(transaction: Transaction, operation: QueryRuns) -> RunTable:
         found = [row.id for row in find_rows(transaction, list(dict.fromkeys(operation.run_ids)))]
         ids, cols = read_cells(transaction, found, columns)
         return RunTable(total=len(ids), matched=len(ids), snapshot="", ids=ids, cols=cols)
-    if len(operation.first) > MOST_FIRST:
-        raise InvalidValue.of("first", f"{len(operation.first)} runs", f"at most {MOST_FIRST} stand before all others")
     asked = Asked.of(
         operation.experiment_ids, operation.filter, operation.order_by, operation.view_type, tree=operation.tree,
-        first=operation.first,
+        pinned=operation.pinned_first,
     )
     rows = rows_of(transaction, asked, operation.snapshot, state_of(transaction))
     if operation.group_by:
