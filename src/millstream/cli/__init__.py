@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "models": Command("millstream.cli.models:models", "Look at models, their requirements and their trust."),
     "monitor": Command("millstream.cli.monitor:monitor", "Watch endpoints: requests, drift, alerts."),
     "registry": Command("millstream.cli.registry:registry", "Find, promote and roll back registered models."),
+    "rerun": Command("millstream.cli.rerun:rerun", "Run a run again, and say whether the same comes out."),
     "run": Command("millstream.cli.run:run", "Run a project: a folder, a repository, a zip."),
     "runs": Command("millstream.cli.runs:runs", "List, show, compare, create, move, delete and restore runs."),
     "server": Command("millstream.cli.server:server", "Run the tracking server."),

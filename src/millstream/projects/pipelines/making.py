@@ -35,19 +35,23 @@ _CONTEXT = "mlflow.data.context"
 class Making:
     """What the steps of one pipeline have in common while they are made, from several threads.
 
-    ``run`` is the run of the pipeline, ``work`` its folder, ``code`` the project's code in there, ``environment`` the
-    key of its environment; ``say`` is told what happens, ``until_end`` closed behind the last step. ``handles`` are the
-    steps that run now.
+    ``parent_run_id`` is the run of the pipeline, ``work`` its folder, ``code`` the project's code in there,
+    ``environment`` the key of its environment; ``say`` is told what happens, ``until_end`` closed behind the last step.
+    ``made`` are the steps that are made, ``tags`` those that every run of a step gets, ``last_run_id`` the run that was
+    opened last, and ``handles`` the steps that run now.
     """
 
     plan: Plan
-    run: Run
+    experiment_id: str
+    parent_run_id: str | None
     work: Path
     code: Code
     environment: str
     say: Callable[[str], None]
     until_end: contextlib.ExitStack
     made: dict[str, Made] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    last_run_id: str | None = None
     handles: dict[str, SubmittedRun] = field(default_factory=dict)
     is_cancelled: bool = False
     _address: str | None = None
@@ -75,7 +79,7 @@ class Making:
             environment=self.environment,
         )
         if plan.options.cache and step.name not in plan.options.force:
-            made = outputs.made_before(key, self.run.info.experiment_id, plan.tracking_uri)
+            made = outputs.made_before(key, self.experiment_id, plan.tracking_uri)
             if made is not None:
                 return self._skip(step, key, made)
         command = plan.command(step, values)
@@ -108,10 +112,12 @@ class Making:
     def _open(self, step: Step, command: str, tags: Mapping[str, str]) -> Run:
         plan = self.plan
         told = recording.tags_of(plan.source, step.name, "local", plan.environment, plan.environment_manager, command)
-        return recording.opened(
-            plan.tracking_uri, self.run.info.experiment_id, None, step.name,
-            {**told, outputs.STEP: step.name, **tags}, plan.values[step.name], self.run.info.run_id,
+        run = recording.opened(
+            plan.tracking_uri, self.experiment_id, None, step.name,
+            {**told, outputs.STEP: step.name, **tags, **self.tags}, plan.values[step.name], self.parent_run_id,
         )
+        self.last_run_id = run.info.run_id
+        return run
 
     def _run(self, step: Step, job: Job) -> None:
         with self._changes:
@@ -182,7 +188,8 @@ class Making:
         """Record what the step reads as the data sets of its run."""
         from millstream.data.file_dataset import from_file
 
-        read = [from_file(place if "://" in place else self.plan.source.folder / place, place, digest[:16]).to_entity()
+        folder = self.plan.source.folder
+        read = [from_file(place if "://" in place else (folder / place).resolve(), place, digest[:16]).to_entity()
                 for place, digest in data.items()]
         for name, output in step.inputs:
             made = self.made[name]

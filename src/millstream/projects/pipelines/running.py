@@ -128,8 +128,8 @@ class PipelineRun(SubmittedRun):
                 work = until_end.enter_context(work_folder(self._plan.options.storage_dir))
                 code = taken(self._plan.source.folder, work / "code", self._no_code())
                 snapshot.note(self._plan.source, self.run_id, self._uri, code)
-                making = Making(self._plan, self._run, work, code, self._plan.environment_key(), self._say, until_end,
-                                self._made)
+                making = Making(self._plan, self._run.info.experiment_id, self.run_id, work, code,
+                                self._plan.environment_key(), self._say, until_end, self._made)
                 with self._changed:
                     self._making = making
                     making.is_cancelled = self._is_cancelled

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from millstream import yaml_texts
@@ -48,15 +48,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run and the one that repeated it. ``notes`` are what may explain differences and is none itself; ``steps`` are
-    the comparisons of the steps, of a pipeline."""
+    """A run and the one that repeated it. ``notes`` may explain differences and are none themselves; ``steps`` are the
+    comparisons of the steps of a pipeline, each with its ``name``."""
 
     run_id: str
     new_run_id: str
     rows: tuple[Row, ...]
     tolerance: float = 0.0
     notes: tuple[str, ...] = ()
-    steps: tuple[Comparison, ...] = field(default=())
+    steps: tuple[Comparison, ...] = ()
+    name: str | None = None
 
     @property
     def equal(self) -> bool:
@@ -71,7 +72,8 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """The same, ready for JSON; numbers that JSON has not are texts."""
         return {
-            "run_id": self.run_id, "new_run_id": self.new_run_id, "equal": self.equal, "tolerance": self.tolerance,
+            **({"step": self.name} if self.name else {}), "run_id": self.run_id, "new_run_id": self.new_run_id,
+            "equal": self.equal, "tolerance": self.tolerance,
             "rows": [{"kind": row.kind, "name": row.name, "before": _plain(row.before), "after": _plain(row.after),
                       "equal": row.equal, "note": row.note} for row in self.rows],
             "notes": list(self.notes), "steps": [step.to_dict() for step in self.steps],
@@ -80,16 +82,13 @@ class Comparison:
 
 def compare(
     run_id: str, new_run_id: str, *, tolerance: float = 0.0, ignore: Iterable[str] = (), uri: str,
-    notes: tuple[str, ...] = (), steps: tuple[Comparison, ...] = (),
+    notes: tuple[str, ...] = (), steps: tuple[Comparison, ...] = (), name: str | None = None,
 ) -> Comparison:
     """Compare two runs of the store at ``uri``.
 
     Numbers ``a`` and ``b`` are equal when they differ by ``tolerance · max(1, |a|, |b|)`` at the most; every point of a
-    metric counts, in the order of steps. ``ignore`` are patterns of names that do not count. Raises RunNotFound, and
-    InvalidValue for a negative tolerance.
+    metric counts, in the order of steps. ``ignore`` are patterns of names that do not count. Raises RunNotFound.
     """
-    if not tolerance >= 0:
-        raise InvalidValue.of("tolerance", tolerance, "it is a number from 0 on")
     client = MlflowClient(uri)
     before, after = client.get_run(run_id), client.get_run(new_run_id)
     left_out = tuple(ignore)
@@ -98,7 +97,7 @@ def compare(
     rows += _metrics(client, before, after, tolerance, left_out)
     rows += _texts("dataset", _datasets(before), _datasets(after), left_out)
     rows += _texts("artifact", _digests(before, uri, left_out), _digests(after, uri, left_out), left_out)
-    return Comparison(run_id, new_run_id, tuple(rows), tolerance, notes, steps)
+    return Comparison(run_id, new_run_id, tuple(rows), tolerance, notes, steps, name)
 
 
 def _texts(kind: str, before: Mapping[str, str], after: Mapping[str, str], left_out: tuple[str, ...]) -> list[Row]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from millstream.entities import RunTag
-from millstream.errors import CannotRerun
+from millstream.errors import CannotRerun, InvalidValue
 from millstream.operations import LogBatch
-from millstream.projects.reruns import environment, scripts
+from millstream.projects.reruns import environment, projects, scripts
 from millstream.projects.reruns.comparing import Comparison, compare
 from millstream.tracking.client import MlflowClient
 from millstream.tracking.stores import get_tracking_uri, store
@@ -25,7 +25,7 @@ EQUAL = "millstream.rerun.equal"
 
 def rerun(
     run_id: str, *, tolerance: float = 0.0, ignore: Iterable[str] = (), env_manager: str | None = None,
-    arguments: Sequence[str] | None = None, tracking_uri: str | None = None,
+    arguments: Sequence[str] | None = None,
 ) -> Comparison:
     """Run a run again, as a new run of the same experiment, and compare the two.
 
@@ -38,19 +38,28 @@ def rerun(
 
     Raises RunNotFound, and CannotRerun, naming what is missing and the next step, before anything runs.
     """
-    uri = tracking_uri or get_tracking_uri()
+    uri = get_tracking_uri()
     run = MlflowClient(uri).get_run(run_id)
     if run.info.status == "RUNNING":
         raise CannotRerun(f"the run {run_id} has not ended yet", hint="wait for its end")
-    new_run_id, notes = scripts.run_again(run, uri, env_manager=env_manager, arguments=arguments)
+    if not tolerance >= 0:
+        raise InvalidValue.of("tolerance", tolerance, "it is a number from 0 on")
+    if projects.is_project(run):
+        new_run_id, notes = projects.run_again(run, uri, env_manager=env_manager)
+    else:
+        new_run_id, notes = scripts.run_again(run, uri, env_manager=env_manager, arguments=arguments)
     new = MlflowClient(uri).get_run(new_run_id)
-    found = compare(run_id, new_run_id, tolerance=tolerance, ignore=ignore, uri=uri,
+    left_out = tuple(ignore)
+    before, after = projects.steps_of(run, uri), projects.steps_of(new, uri)
+    steps = tuple(compare(before[name], after[name], tolerance=tolerance, ignore=left_out, uri=uri, name=name)
+                  for name in before if name in after)
+    found = compare(run_id, new_run_id, tolerance=tolerance, ignore=left_out, uri=uri, steps=steps,
                     notes=(*notes, *_changed(run, new, uri)))
-    record(found, uri)
+    _record(found, uri)
     return found
 
 
-def record(comparison: Comparison, uri: str) -> None:
+def _record(comparison: Comparison, uri: str) -> None:
     """Keep a comparison with the new run."""
     client = MlflowClient(uri)
     client.log_text(comparison.new_run_id, json.dumps(comparison.to_dict(), indent=1), ARTIFACT)
