@@ -55,7 +55,7 @@ class Environment:
     ``python`` is a version or specifiers (None: this process's), ``requirements`` are PEP 508 requirements and options
     of pip, ``constraints`` bound them, ``build`` is installed before them. With ``millstream``, the running Millstream
     is installed too, with what it needs itself. ``conda`` comes first of all, and Python with it, whatever ``python``
-    says.
+    says. ``variables`` are set where it is used.
     """
 
     python: str | None = None
@@ -64,6 +64,7 @@ class Environment:
     build: tuple[str, ...] = ("pip", "setuptools", "wheel")
     millstream: bool = False
     conda: Conda | None = None
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Built:
     """An environment that is there: its folder, its version of Python, what it holds, and when it was made and used.
 
     Times are seconds since 1970; ``reused`` says that nothing had to be built. The version is "" where conda was asked
-    for no Python. ``activation`` are the variables that packages of conda set.
+    for no Python. ``activation`` are the variables that its description or packages of conda set.
     """
 
     path: Path
@@ -149,6 +150,7 @@ class _Plan:
     seeds: tuple[str, ...]
     ours: Ourselves | None
     conda: Conda | None
+    variables: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, environment: Environment) -> _Plan:
@@ -164,6 +166,7 @@ class _Plan:
             tuple(SEEDS.get(line.strip(), checked(line, where)) for line in environment.build),
             ours,
             environment.conda,
+            environment.variables,
         )
 
     @property
@@ -174,6 +177,8 @@ class _Plan:
                 self.ours and asdict(self.ours)]
         if self.conda:
             told += [platform.machine(), asdict(self.conda)]
+        if self.variables:
+            told.append(dict(self.variables))
         digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         kind = f"py{python.version[0]}.{python.version[1]}" if python else "conda"
         return f"{kind}-{digest[:32]}"
@@ -227,7 +232,7 @@ def _make(plan: _Plan, root: Path, lock: int) -> Built:
         told = {"python": interpreter.text if interpreter else "", "requirements": plan.requirements,
                 "constraints": plan.constraints, "build": plan.seeds, "millstream": plan.ours and asdict(plan.ours),
                 "conda": plan.conda and asdict(plan.conda), "created": started,
-                "activation": conda.activation(folder) if plan.conda else {}}
+                "activation": {**(conda.activation(folder) if plan.conda else {}), **dict(plan.variables)}}
         (work.folder / STAMP).write_text(json.dumps(told, indent=1))
         (work.folder / STAMP).rename(folder / STAMP)
         if folder != target:

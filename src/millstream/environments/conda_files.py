@@ -15,7 +15,9 @@ from typing import Any
 from millstream.environments.lines import Requirements, read_requirements
 from millstream.errors import InvalidValue
 
-__all__ = ["Conda", "build_tools", "dependencies", "name_of", "packages_of_conda", "pip_section", "python_version"]
+__all__ = [
+    "Conda", "build_tools", "dependencies", "name_of", "pip_section", "python_version", "variables_in",
+]
 
 # Packages of conda that every environment of Python's own has, or gets from a package index in the same form.
 _EVERYWHERE = frozenset({"python", "pip", "setuptools", "wheel"})
@@ -25,6 +27,7 @@ _PACKAGE = re.compile(
     r"(?P<rest>(?:\s*[=<>!~]|\s+[\d*]|\[)[\w.*+!=<>|,~ \[\]'\"^$()/:-]*)?"
 )
 _CHANNEL = re.compile(r"[A-Za-z0-9_.][\w./:@%+~-]*")
+_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _EXACT = re.compile(r"(?:\s*={1,2}\s*|\s+)(?P<version>\d[\w.]*?)(?P<any>\.\*|\*)?(?:[= ]\s*[\w*]+)?")
 _BOUNDS = re.compile(r"(?:[<>!]=?|==|~=)\s*[\w.*]+(?:\s*,\s*(?:[<>!]=?|==|~=)\s*[\w.*]+)*")
 
@@ -80,9 +83,14 @@ def pip_section(
     return found
 
 
-def packages_of_conda(content: Mapping[str, Any]) -> list[str]:
-    """The packages beside those that a virtual environment has as well."""
-    return [item for item in dependencies(content) if isinstance(item, str) and name_of(item) not in _EVERYWHERE]
+def variables_in(content: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+    """The environment variables that a file sets. Raises InvalidValue for what is none."""
+    found = content.get("variables") or {}
+    pairs = tuple((str(name), str(value)) for name, value in found.items()) if isinstance(found, Mapping) else None
+    if pairs is None or not all(_VARIABLE.fullmatch(name) and "\0" not in value for name, value in pairs):
+        raise InvalidValue(f"the `variables` of {where} are names with values",
+                           hint="write them as a mapping, such as OMP_NUM_THREADS: 1")
+    return pairs
 
 
 def python_version(content: Mapping[str, Any]) -> str | None:

@@ -33,7 +33,8 @@ class Description:
 
     ``python`` is a version or bounds (None: any); ``requirements`` are PEP 508 requirements and options of pip, and
     folders and archives of this machine as ``file:`` addresses; ``constraints`` bound them; ``build`` is installed
-    before them. ``conda`` is what a conda file asks of conda itself.
+    before them. ``conda`` is what a conda file asks of conda itself, and ``variables`` are the environment variables
+    that it sets.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Description:
     constraints: tuple[str, ...] = ()
     build: tuple[str, ...] = ()
     conda: Conda | None = None
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 def describe(
@@ -114,7 +116,8 @@ def _conda(path: Path, root: Path) -> Description:
     content = mapping_in(path)
     found = conda_files.pip_section(content, path.parent, local=root)
     return Description("conda", path, conda_files.python_version(content), tuple(found.lines),
-                       tuple(found.constraints), tuple(conda_files.build_tools(content)), Conda.of(content, str(path)))
+                       tuple(found.constraints), tuple(conda_files.build_tools(content)), Conda.of(content, str(path)),
+                       conda_files.variables_in(content, str(path)))
 
 
 def _native(path: Path) -> Description | None:

@@ -46,16 +46,17 @@ def environment_of(description: Description, *, manager: str = "uv", seeded: boo
     """What :func:`prepare` builds, for :func:`millstream.environments.building.key_of`. Raises InvalidValue."""
     if managed(manager) == "local":
         raise InvalidValue("env_manager='local' has no environment to build", hint="use env_manager='uv'")
+    rest = tuple(line for line in description.requirements if not _is_this_one(line))
     conda = description.conda
     if conda is None or not (conda.own or (manager == "conda" and program())):
+        python, conda = description.python, None
         build = _with_seeds(description.build) if seeded else description.build
-        rest = tuple(line for line in description.requirements if not _is_this_one(line))
-        ours = len(rest) < len(description.requirements)
-        return Environment(description.python, rest, description.constraints, build, millstream=ours)
-    # pip and the others are told to conda, where it is told of them.
-    names = {name_of(package) for package in conda.packages}
-    build = tuple(name for name in SEEDS if name not in names) if seeded and "python" in names else ()
-    return Environment(None, description.requirements, description.constraints, build, conda=conda)
+    else:  # pip and the others are told to conda, where it is told of them
+        names = {name_of(package) for package in conda.packages}
+        python = None
+        build = tuple(name for name in SEEDS if name not in names) if seeded and "python" in names else ()
+    return Environment(python, rest, description.constraints, build, conda=conda, variables=description.variables,
+                       millstream=len(rest) < len(description.requirements))
 
 
 def _is_this_one(line: str) -> bool:

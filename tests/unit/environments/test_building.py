@@ -299,5 +299,14 @@ def test_a_process_in_it_knows_nothing_of_ours(root: Path, shelf: Path, monkeypa
     assert not {"PYTHONPATH", "PYTHONHOME", "PYENV_VERSION", "CONDA_PREFIX"} & variables.keys()
 
 
+def test_a_process_in_it_has_the_variables_that_it_was_made_with(root: Path, shelf: Path) -> None:
+    plain = wanted(shelf, "beam")
+    environment = wanted(shelf, "beam", variables=(("PATH", "/nowhere"), ("WHERE", "a b")))
+    assert key_of(environment) != key_of(plain)
+    assert build(plain).variables().get("WHERE") is None
+    for made in (build(environment), build(environment)):
+        assert says(made, "import os; print(os.environ['WHERE'])") == "a b"
+
+
 def test_uv_is_that_of_the_package() -> None:
     assert Path(interpreters.uv()).is_relative_to(Path(sys.prefix))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from millstream.environments.conda_files import Conda, build_tools, python_version
 from millstream.environments.descriptions import Description, describe
+from millstream.environments.preparing import environment_of
 from millstream.errors import InvalidValue, MillstreamError, NotFound
 
 PYTHON_ENV = """\
@@ -91,6 +92,12 @@ class TestConda:
         assert found.own == ("conda-forge::graphviz=9.*", "numpy >=1.20,<2", "r-base=4.1=h1234_0", "gcc")
         assert found.channels == ("https://example.org/x", "nodefaults")
 
+    def test_its_variables_count(self, tmp_path: Path) -> None:
+        text = CONDA + "variables:\n  OMP_NUM_THREADS: 1\n  WHERE: a b\n"
+        found = asked(write(tmp_path, conda=text, requirements=""))
+        assert found.variables == (("OMP_NUM_THREADS", "1"), ("WHERE", "a b"))
+        assert environment_of(found).variables == found.variables
+
     @pytest.mark.parametrize(("package", "python"), [
         ("python=3.9", "3.9"), ("python==3.9.18", "3.9.18"), ("python = 3.9.*", "3.9"), ("python 3.9", "3.9"),
         ("python=3.9*", "3.9"), ("conda-forge::python=3.9.18=h955ad1f_0", "3.9.18"), ("python", None),
@@ -109,7 +116,8 @@ class TestConda:
     @pytest.mark.parametrize("text", [
         "dependencies: numpy", "channels: x\ndependencies: []", "dependencies: ['numpy; rm -r /']",
         "dependencies: ['--prefix=/']", 'dependencies: ["numpy\\n- gcc"]', "channels: ['--override']",
-        "dependencies: [{pip: ['$(id)']}]", "channels: [1]",
+        "dependencies: [{pip: ['$(id)']}]", "channels: [1]", "variables: [A]", "variables: {A B: 1}",
+        'variables: {A: "x\\0y"}',
     ])
     def test_what_makes_no_sense_is_told(self, text: str, tmp_path: Path) -> None:
         with pytest.raises(InvalidValue):
