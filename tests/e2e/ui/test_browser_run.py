@@ -499,3 +499,22 @@ def test_accessible_in_both_themes(
     expect(page.get_by_role("dialog").get_by_label("Registered model")).to_be_visible()
     check_accessible(page)
     picture(page, f"run-register-{theme}")
+
+
+def test_pages_inside_of_a_notebook_keep_their_styles(
+    open_page: Opener, site: Site, run_id: str, tmp_path: Path, theme: Theme
+) -> None:
+    script = "<script>document.querySelector('#out').textContent += ' ran'</script>"
+    html = f"<p id='out' style='color: rgb(1, 2, 3)'>styled</p>{script}"
+    book = {"nbformat": 4, "metadata": {}, "cells": [
+        {"cell_type": "code", "source": "frame", "execution_count": 1, "outputs": [
+            {"output_type": "stream", "name": "stdout", "text": "first"},
+            {"output_type": "display_data", "data": {"text/html": html, "text/plain": "frame"}},
+        ]},
+    ]}
+    (tmp_path / "page.ipynb").write_text(json.dumps(book))
+    MlflowClient(site.uri).log_artifact(run_id, str(tmp_path / "page.ipynb"))
+    page = open_page(f"/run/{run_id}?tab=artifacts&path=page.ipynb", theme=theme)
+    shown = page.frame_locator("iframe[title='Output']").locator("#out")
+    expect(shown).to_have_text("styled ran")
+    expect(shown).to_have_css("color", "rgb(1, 2, 3)")
