@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_in", "run", "start"]
 
+
 def run(
     uri: str | os.PathLike[str], entry_point: str = "main", version: str | None = None,
     parameters: Mapping[str, Any] | None = None, docker_args: Mapping[str, Any] | None = None,
