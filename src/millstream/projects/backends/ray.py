@@ -153,6 +153,12 @@ def _address(config: Mapping[str, Any]) -> str:
 def _headers(config: Mapping[str, Any]) -> dict[str, str]:
     headers = {str(name): str(value) for name, value in config.get("headers", {}).items()}
     token = os.environ.get("RAY_AUTH_TOKEN")
+    if not token and (path := os.environ.get("RAY_AUTH_TOKEN_PATH")):
+        try:
+            token = Path(path).expanduser().read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise InvalidValue(f"RAY_AUTH_TOKEN_PATH names {path}, which cannot be read: {error.strerror}",
+                               hint="name the file with the cluster's token") from None
     if token and "authorization" not in map(str.lower, headers):
         headers["Authorization"] = f"Bearer {token}"
     return headers
@@ -202,7 +208,7 @@ def _describe(status: int, content: bytes) -> MillstreamError | None:
         return EndpointNotFound(last or "not found")
     if status in (401, 403):
         return errors.Unauthenticated(f"the Ray cluster does not let us in: {last}",
-                                      hint='give a token: RAY_AUTH_TOKEN, or {"headers": {"Authorization": …}}')
+                                      hint="give its token: RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH=~/.ray/auth_token")
     if status in (502, 503, 504):
         return errors.StoreUnavailable(f"the Ray cluster answered with status {status}: {last}")
     return MillstreamError(f"the Ray cluster answered with status {status}: {last}",
