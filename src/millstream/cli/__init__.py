@@ -28,6 +28,7 @@ class Command(NamedTuple):
 # Every command of the first level. The line here is what `--help` shows; the command itself is not imported for it.
 COMMANDS: dict[str, Command] = {
     "artifacts": Command("millstream.cli.artifacts:artifacts", "List, fetch, add and delete the files of runs."),
+    "batch": Command("millstream.cli.batch:batch", "Let models predict data in batches, now or at their times."),
     "db": Command("millstream.cli.database:db", "Look after the tables of a database."),
     "doctor": Command("millstream.cli.doctor:doctor", "Look at this installation, and say what is amiss."),
     "endpoints": Command("millstream.cli.endpoints:endpoints", "Serve registered models under names that stay."),
