@@ -26,7 +26,8 @@ class LocalArtifactDatasetSource(FileSystemDatasetSource):
         return super().load(dst_path)
 
     def _place(self) -> tuple[ArtifactStore, str]:
-        path = Path(local_folder(self._uri)).absolute()
+        # Who names a link means what it leads to; an artifact store follows none.
+        path = Path(local_folder(self._uri)).resolve()
         return artifact_store(str(path.parent)), path.name
 
 
