@@ -160,10 +160,10 @@ def start(
         ).info
         try:
             snapshot.note(source, info.run_id, tracking_uri)
+            kept.enter_context(looking_for_changes(tracking_uri, info.run_id, source))
             address = tracking_uri
             if there.on_this_machine:
                 kept.enter_context(beating(tracking_uri, info.run_id))
-                kept.enter_context(looking_for_changes(tracking_uri, info.run_id, source))
                 address = kept.enter_context(served(tracking_uri))
             submitted = there.submit(Job(
                 info.run_id, info.experiment_id, tracking_uri, source, project, entry_point, texts, command,
@@ -171,12 +171,15 @@ def start(
                 variables_of(address, info.run_id, info.experiment_id, entry_point.name,
                              is_served=address != tracking_uri),
                 source.folder, dict(backend_config or {}), dict(docker_args or {}), build_image, docker_auth,
+                tuple(shown[name] for name, one in entry_point.parameters.items()
+                      if one.type == "path" and there.on_this_machine),
             ))
         except BaseException as error:
             finish(tracking_uri, info.run_id,
                    RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED)
             raise
-        submitted.when_ended(kept.pop_all().close)
+        if there.on_this_machine:  # what runs elsewhere has its files
+            submitted.when_ended(kept.pop_all().close)
     return submitted
 
 

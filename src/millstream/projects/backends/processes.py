@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ logger = logging.getLogger("millstream")
 _GRACE_SECONDS = 10.0  # between asking processes to end and ending them
 _TAIL_LINES = 10
 _TAIL_BYTES = 16 * 1024
+_READ_BYTES = 1 << 16
 # After the end of the command: how long its output is waited for that processes which it left behind hold open.
 _LEFT_OPEN_SECONDS = 0.5
 _LOOK_SECONDS = 0.5
@@ -65,11 +66,14 @@ class LocalRun(SubmittedRun):
         self._cancelled = False
         self._failure = ""
         self._written = 0
-        self._kept: bytes | None = None
+        self._all_written = False
         self._at_end: list[Callable[[], object]] = []
         self._changed = threading.Condition()
         self._show = _Screen()
         with until_end:
+            # Read through this as long as there is the handle, also when the file has no name any more.
+            self._file = os.open(output, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+            weakref.finalize(self, os.close, self._file)
             # First, so that no command runs for a moment without one.
             self._watch = subprocess.Popen(
                 ["/bin/sh", "-c", _WATCH], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -124,17 +128,14 @@ class LocalRun(SubmittedRun):
     def logs(self) -> Iterator[str]:
         """The lines of the output, as they come."""
         place, rest = 0, b""
-        ended = False
-        while not ended:
+        while True:
             with self._changed:
-                while self._written <= place and self._kept is None:
+                while self._written <= place and not self._all_written:
                     self._changed.wait()
-                ended, part = self._kept is not None, (self._kept or b"")[place:]
-            if not ended:
-                # It may end, and be removed, between the two.
-                with contextlib.suppress(FileNotFoundError), self._output.open("rb") as file:
-                    file.seek(place)
-                    part = file.read()
+                ended = self._all_written and self._written <= place
+            if ended:
+                break
+            part = os.pread(self._file, _READ_BYTES, place)
             place += len(part)
             *lines, rest = (rest + part).split(b"\n")
             yield from (line.decode("utf-8", "replace") for line in lines)
@@ -148,7 +149,7 @@ class LocalRun(SubmittedRun):
     def when_ended(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` at the end, before :meth:`wait` returns; at once when that has come."""
         with self._changed:
-            if self._kept is None:
+            if not self._all_written:
                 self._at_end.append(callback)
                 return
         callback()
@@ -160,8 +161,7 @@ class LocalRun(SubmittedRun):
 
     def _supervise(self) -> None:
         try:
-            with self._output.open("wb", buffering=0) as file:
-                self._read(file)
+            self._read()
         except Exception as error:  # a full disk, say: the command is not to run on unseen
             logger.error("the output of the run %s cannot be kept: %s", self.run_id, error)
             _end_all(self._process)
@@ -176,7 +176,7 @@ class LocalRun(SubmittedRun):
             logger.error("the end of the run %s cannot be recorded: %s", self.run_id, error)
         finally:
             with self._changed:
-                self._kept = _bytes_of(self._output)
+                self._all_written = True
                 self._changed.notify_all()
                 callbacks, self._at_end = self._at_end, []
             for callback in [*callbacks, self._until_end.close]:
@@ -189,7 +189,7 @@ class LocalRun(SubmittedRun):
                 self._changed.notify_all()
             _live.discard(self)
 
-    def _read(self, file: FileIO) -> None:
+    def _read(self) -> None:
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         ended_at: float | None = None
@@ -198,9 +198,9 @@ class LocalRun(SubmittedRun):
             selector.register(descriptor, selectors.EVENT_READ)
             while ended_at is None or (is_open and time.monotonic() < ended_at + _LEFT_OPEN_SECONDS):
                 if is_open and selector.select(_LOOK_SECONDS if ended_at is None else _LEFT_OPEN_SECONDS / 10):
-                    part = os.read(descriptor, 1 << 16)
+                    part = os.read(descriptor, _READ_BYTES)
                     if part:
-                        self._keep(file, part)
+                        self._keep(part)
                         continue
                     is_open = False
                 if not is_open:
@@ -208,8 +208,10 @@ class LocalRun(SubmittedRun):
                 if ended_at is None and self._process.poll() is not None:
                     ended_at = time.monotonic()
 
-    def _keep(self, file: FileIO, part: bytes) -> None:
-        file.write(part)
+    def _keep(self, part: bytes) -> None:
+        left = memoryview(part)
+        while left:
+            left = left[os.write(self._file, left):]
         self._show.write(part)
         self._tail = (self._tail + part)[-_TAIL_BYTES:]
         with self._changed:
@@ -275,13 +277,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def _end_all(process: subprocess.Popen[bytes]) -> None:
