@@ -15,8 +15,8 @@ class Backend(Protocol):
     """A place where entry points run.
 
     ``on_this_machine`` says that the job sees this machine's files and its loopback addresses: parameters of type
-    ``path`` are fetched before it is submitted, and a store that is embedded in this process is served to it. For others
-    the project's files are there until :meth:`submit` returns.
+    ``path`` are fetched before it is submitted, and a store that is embedded in this process is served to it. For
+    others the project's files are there until :meth:`submit` returns.
     """
 
     name: str
