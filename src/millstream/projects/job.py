@@ -27,8 +27,8 @@ class Job:
     for a backend of this machine they name the store by an address that every client understands. ``parameters`` are
     those of the run, defaults included, as they were given: the ``command`` has local paths for those of type ``path``
     that a backend of this machine had fetched. ``environment`` is None where the command runs in what is there.
-    ``folder`` is the working directory, on this machine. ``docker_args`` maps options of ``docker run`` to values, True
-    for flags.
+    ``paths`` are the places on this machine that parameters of type ``path`` name there. ``folder`` is the working
+    directory, on this machine. ``docker_args`` maps options of ``docker run`` to values, True for flags.
     """
 
     run_id: str
@@ -47,6 +47,7 @@ class Job:
     docker_args: Mapping[str, Any] = field(default_factory=dict)
     build_image: bool = False
     docker_auth: Mapping[str, Any] | None = None
+    paths: tuple[str, ...] = ()
 
 
 def variables_of(
