@@ -382,7 +382,7 @@ def test_large_and_odd_files(open_page: Opener, site: Site, run_id: str, tmp_pat
         page.get_by_role("treeitem", name=name).click()
         expect(page.get_by_role("tabpanel")).to_contain_text(expected)
     page.get_by_role("treeitem", name="page.ipynb").click()
-    expect(page.locator("iframe[title='Output']")).to_have_attribute("sandbox", "")
+    expect(page.locator("iframe[title='Output']")).to_have_attribute("sandbox", "allow-scripts")
     expect(page.frame_locator("iframe[title='Output']").locator("td")).to_have_text("cell")
 
 
@@ -441,7 +441,7 @@ def test_logs_and_the_machine(open_page: Opener, site: Site, run_id: str, tmp_pa
     (tmp_path / "train.log").write_text("epoch 1\nepoch 2\n")
     client.log_artifact(run_id, str(tmp_path / "train.log"), "logs")
     page = open_page(f"/run/{run_id}?tab=logs")
-    expect(page.get_by_role("region", name="Text")).to_contain_text("epoch 2")
+    expect(page.get_by_role("region", name="Log", exact=True)).to_contain_text("epoch 2")
     expect(part(page, "System")).to_contain_text("This run measured nothing of its machine.")
     for step in range(2):
         client.log_metric(run_id, "system/cpu_utilization_percentage", 40 + step, step=step)

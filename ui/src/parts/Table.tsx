@@ -179,6 +179,12 @@ export function Table<Row>(props: Props<Row>) {
   const page = Math.max(1, Math.floor(view[1] / height) - 2);
   const press = (event: KeyboardEvent<HTMLDivElement>) => {
     const [row, column] = active;
+    const controls = controlsIn(document.getElementById(`${id}-${row}-${column}`));
+    if (event.target !== scroller.current) {
+      if (walked(event, controls)) scroller.current?.focus();
+      return;
+    }
+    const twist = controls.find((control) => control.getAttribute("aria-expanded") === (event.key === "ArrowRight" ? "false" : "true"));
     const moves: Record<string, readonly [number, number]> = {
       ArrowDown: [row + 1, column], ArrowUp: [row - 1, column], ArrowRight: [row, column + 1], ArrowLeft: [row, column - 1],
       PageDown: [row + page, column], PageUp: [Math.max(0, row - page), column],
@@ -186,7 +192,9 @@ export function Table<Row>(props: Props<Row>) {
     };
     const move = moves[event.key];
     const current = row >= 0 ? rowAt(row) : undefined;
-    if (move) {
+    if (twist && (event.key === "ArrowRight" || event.key === "ArrowLeft")) twist.click();
+    else if (event.key === "F2" && controls.length > 0) controls[0]?.focus();
+    else if (move) {
       if (event.shiftKey && onSelect && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
         select(row, Math.max(0, Math.min(count - 1, move[0])), true);
         anchor.current = row;
@@ -195,7 +203,11 @@ export function Table<Row>(props: Props<Row>) {
     } else if ((event.ctrlKey || event.metaKey) && event.key === "a" && onSelectAll) onSelectAll();
     else if (event.key === "Enter" && row < 0) columns[column]?.onSort?.();
     else if (event.key === "h" && letters && !event.ctrlKey && !event.metaKey && columns[column]?.onHide) columns[column].onHide();
-    else if (event.key === "Enter" && current !== undefined) onOpen?.(current, event);
+    else if (event.key === "Enter" && current !== undefined) {
+      const own = column > 0 ? controls.find((control) => control.matches("a")) ?? controls[0] : undefined;
+      if (own) own.dispatchEvent(new window.MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: event.ctrlKey, metaKey: event.metaKey }));
+      else onOpen?.(current, event);
+    }
     else if (event.key === " " && current !== undefined && onPeek) onPeek(current);
     else if (event.key === " " && onSelect && row >= 0) toggle(row, event.shiftKey);
     else if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
@@ -306,4 +318,20 @@ export function Table<Row>(props: Props<Row>) {
       {menu && <Menu label={menu.label} items={menu.items} anchor={menu.at} open onClose={() => setMenu(null)} />}
     </>
   );
+}
+
+/** The links and buttons of a cell; they are no stops of the Tab key. */
+function controlsIn(cell: HTMLElement | null): HTMLElement[] {
+  return [...(cell?.querySelectorAll<HTMLElement>("a[href], button, input, select") ?? [])];
+}
+
+/** Moves between the controls of a cell by arrows; true when Escape or F2 leads back to the grid. */
+function walked(event: KeyboardEvent, controls: readonly HTMLElement[]): boolean {
+  const at = controls.indexOf(event.target as HTMLElement);
+  const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+  if (step !== 0) controls[Math.max(0, Math.min(controls.length - 1, at + step))]?.focus();
+  if (step === 0 && event.key !== "Escape" && event.key !== "F2") return false;
+  event.preventDefault();
+  event.stopPropagation();
+  return step === 0;
 }
