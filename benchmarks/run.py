@@ -484,27 +484,6 @@ def projects(bench: Bench) -> None:
     bench.add(Row("environment of a project with scikit-learn, wheels in uv's cache", "s", ours.making, theirs.making))
 
 
-def grid(bench: Bench) -> None:
-    """The pages over as much data as they have to bear: seed_ui.py makes it in six minutes, unless it is there."""
-    from browser import chromium
-    from grid import grid as measured
-
-    database = bench.grid or bench.folder("grid") / "store.db"
-    if not database.exists():
-        from seed_ui import seed
-
-        sizes = {"runs": 3_000, "columns": 100, "points": 100_000, "keys": 2_000} if bench.quick else {}
-        seed(database, **sizes, several=10)
-    with sqlite3.connect(database) as connection:
-        ids = {name: str(number) for number, name in connection.execute("SELECT id, name FROM experiments")}
-        runs = connection.execute("SELECT count(*) FROM runs WHERE experiment_id = ?", (ids["large"],)).fetchone()[0]
-    with served(OURS, bench.folder("grid-served"), database) as running, chromium() as browser:
-        for one in measured(browser, running.address, ids, 2 if bench.quick else 5):
-            figure = one.figure
-            bench.add(Row(f"web UI, {runs:,} runs × 500 and more: {one.work}", one.unit, figure.median, None, one.goal,
-                          spans=((figure.low, figure.high), None)))
-
-
 def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
     """Lists of ``size`` items."""
     batch: list[Any] = []
