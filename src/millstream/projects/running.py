@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from millstream.entities import RunStatus
-from millstream.environments.preparing import managed
 from millstream.errors import ProjectFailed
 from millstream.projects import backends, sources
 from millstream.projects.commands import command_of
@@ -199,12 +198,14 @@ class _Storage(os.PathLike[str]):
 
 def environment_in(folder: Path, project: ProjectFile, manager: str | None) -> tuple[Any, str]:
     """The environment that a project describes and what makes it: None and "local" where there is none to make."""
-    manager = managed(manager)
     if manager == "local":
         return None, "local"
+    from millstream.environments.descriptions import describe
+    from millstream.environments.preparing import managed
+
+    manager = managed(manager)
     if project.docker_env is not None:
         return project.docker_env, "docker"
-    from millstream.environments.descriptions import describe
 
     found = describe(folder, python_env=project.python_env, conda_env=project.conda_env)
     if found is None:
