@@ -36,14 +36,19 @@ def list_(as_json: bool) -> None:
     found = [(one, building.size_of(one)) for one in building.built()]
     if as_json:
         show_json([{"key": one.key, "path": str(one.path), "python": one.python_version, "created": one.created,
-                    "last_used": one.last_used, "bytes": size, "requirements": one.requirements}
+                    "last_used": one.last_used, "bytes": size, "requirements": _shown(one)}
                    for one, size in found])
         return
     show_table(["Environment", "Python", "Last used", "Bytes", "Requirements"], [
         [one.key, one.python_version, time_text(round(one.last_used * 1000)), bytes_text(size),
-         ", ".join(line.partition(" --hash")[0] for line in one.requirements)]
+         ", ".join(line.partition(" --hash")[0] for line in _shown(one))]
         for one, size in found
     ], right=["Bytes"])
+
+
+def _shown(environment: Built) -> list[str]:
+    """Its requirements, without the passwords of package indexes."""
+    return [re.sub(r"(?<=://)[^/@\s]+:[^/@\s]+(?=@)", "…", line) for line in environment.requirements]
 
 
 @env.command()

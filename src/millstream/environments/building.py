@@ -189,7 +189,7 @@ def _suits(interpreter: interpreters.Interpreter, ours: Ourselves) -> None:
         oldest = ".".join(map(str, ours.python))
         raise InvalidValue(
             f"Millstream runs on Python {oldest} and later, and the environment is of Python {interpreter.text}",
-            hint="run the model with env_manager='local', or save it again with a newer Python",
+            hint="name a newer Python, or use env_manager='local'",
         )
 
 
@@ -229,10 +229,12 @@ def _make(plan: _Plan, root: Path, lock: int) -> Built:
             work.install(python, "requirements", listed, plan.constraints)
         if plan.ours:
             plan.ours.put(next(folder.glob("lib/python*/site-packages")))
-        told = {"python": interpreter.text if interpreter else "", "requirements": plan.requirements,
-                "constraints": plan.constraints, "build": plan.seeds, "millstream": plan.ours and asdict(plan.ours),
-                "conda": plan.conda and asdict(plan.conda), "created": started,
-                "activation": {**(conda.activation(folder) if plan.conda else {}), **dict(plan.variables)}}
+        activation = {**(conda.activation(folder) if plan.conda else {}), **dict(plan.variables)}
+        made = Built(target, interpreter.text if interpreter else "", plan.requirements, started, time.time(),
+                     reused=False, activation=activation)
+        told = {"python": made.python_version, "requirements": plan.requirements, "constraints": plan.constraints,
+                "build": plan.seeds, "millstream": plan.ours and asdict(plan.ours),
+                "conda": plan.conda and asdict(plan.conda), "created": started, "activation": activation}
         (work.folder / STAMP).write_text(json.dumps(told, indent=1))
         (work.folder / STAMP).rename(folder / STAMP)
         if folder != target:
@@ -243,7 +245,7 @@ def _make(plan: _Plan, root: Path, lock: int) -> Built:
         if not whole:
             shutil.rmtree(target, ignore_errors=True)
     logger.info("Built in %.1f seconds", time.time() - started)
-    return replace(_read(target) or _gone(target), reused=False)
+    return made
 
 
 def _base(plan: _Plan, work: Workplace, target: Path) -> tuple[Path, interpreters.Interpreter | None]:
@@ -276,10 +278,6 @@ def _copied(line: str, work: Path) -> str:
     copy = Path(tempfile.mkdtemp(prefix="folder-", dir=work)) / path.name
     folders.copied(path, copy)
     return f"{copy.as_uri()}{extras}"
-
-
-def _gone(folder: Path) -> Built:
-    raise EnvironmentFailed(f"the environment {folder} was built, and is not there", hint="ask for it again")
 
 
 @contextlib.contextmanager

@@ -32,7 +32,8 @@ def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Built]
     made = []
     for days, version in ((60, "1.0"), (40, "2.0")):
         wheel(tmp_path / "shelf", "beam", version)
-        lines = ("--no-index", f"--find-links {tmp_path / 'shelf'}", f"beam=={version}")
+        lines = ("--extra-index-url https://me:secret@example.org/x", "--no-index",
+                 f"--find-links {tmp_path / 'shelf'}", f"beam=={version}")
         made.append(build(Environment(requirements=lines, build=())))
         used = time.time() - days * 86_400
         os.utime(made[-1].path / ".last-used", (used, used))
@@ -48,8 +49,10 @@ def test_they_are_listed_with_the_one_used_last_first(
     assert listed[0]["path"] == str(environments[1].path)
     assert "beam==2.0" in listed[0]["requirements"]
     assert listed[0]["bytes"] > 0
+    assert "--extra-index-url https://…@example.org/x" in listed[0]["requirements"]
     assert run(["env", "list"]) == 0
-    assert "beam==1.0" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "beam==1.0" in shown and "secret" not in shown
 
 
 def test_none_are_listed_where_there_are_none(
