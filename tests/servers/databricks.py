@@ -93,6 +93,11 @@ class Workspace:
         else:
             self.state("TERMINATED", "SUCCESS", logs=done.stdout, logs_truncated=False)
 
+    def end(self) -> None:
+        """End all runs."""
+        for run in self.runs.values():
+            run["state"] = {"life_cycle_state": "TERMINATED", "result_state": "CANCELED", "state_message": ""}
+
     # The API
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:

@@ -37,6 +37,8 @@ class JobServer:
         self.requests: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.deaf = 0  # so many calls to stop are answered and not heard, as while a job is being started
+        self.forgets = 0  # so many jobs are taken, and the answer is lost
+        self.refusal = "the cluster is restarting"
         self.refuse: Callable[[str, str], int | None] = lambda method, path: None
         self._is_open = True
         server = self
@@ -79,6 +81,11 @@ class JobServer:
         """Say how the job stands."""
         self.job.update(status=status, message=message, **fields)
 
+    def end(self) -> None:
+        """End all jobs."""
+        for job in self.jobs.values():
+            job["status"] = "STOPPED"
+
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         """Answer one request."""
         if not self._is_open:
@@ -90,7 +97,7 @@ class JobServer:
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         status = self.refuse(method, path)
         if status is not None:
-            self._told(request, status, "the cluster is restarting")
+            self._told(request, status, self.refusal)
         elif path == "/api/version":
             self._told(request, 200, {"version": "4", "ray_version": "2.60.0", "ray_commit": "b7f4259e"})
         elif path.startswith("/api/packages/gcs/"):
@@ -106,10 +113,18 @@ class JobServer:
 
     def _submit(self, request: http.server.BaseHTTPRequestHandler, asked: dict[str, Any]) -> None:
         name = asked["submission_id"]
+        if name in self.jobs:
+            said = f"ValueError: Job with submission_id {name} already exists. Please use a different submission_id."
+            self._told(request, 500, f"Traceback (most recent call last):\n{said}\n.\n")
+            return
         self.jobs[name] = {
             "type": "SUBMISSION", "job_id": None, "submission_id": name, "status": "PENDING", "message": _NOT_STARTED,
             "error_type": None, "end_time": None, "driver_exit_code": None, **asked,
         }
+        self.forgets -= 1
+        if self.forgets >= 0:
+            request.close_connection = True
+            return
         self._told(request, 200, {"job_id": name, "submission_id": name})
 
     def _one(self, request: http.server.BaseHTTPRequestHandler, name: str, verb: str) -> None:

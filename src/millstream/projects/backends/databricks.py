@@ -101,7 +101,7 @@ class DatabricksBackend:
         number = int(submitted["run_id"])
         tag(job, MLFLOW_DATABRICKS_JOB_RUN_ID, str(number))
         tag(job, MLFLOW_DATABRICKS_WEBAPP_URL, host)
-        return _DatabricksRun(job, workspace, number, seconds_of(config))
+        return _DatabricksRun(job, workspace, number, seconds_of(config)).follow()
 
 
 class _DatabricksRun(RemoteRun):

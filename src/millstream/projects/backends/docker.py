@@ -123,8 +123,9 @@ def command_of(job: Job, engine: str, image: str, container: str) -> list[str]:
     """The words that run a job's command in a container of this name.
 
     What the job is told goes by name: values, which may be secret, stand in the environment of the engine's client and
-    not in its words. A store and files that are on this machine are mounted where they are; one that is served on
-    loopback is reached by the host's network. Raises InvalidValue for names that are none.
+    not in its words. A store and files that are on this machine, and what parameters of type ``path`` name, are mounted
+    where they are; a store that is served on loopback is reached by the host's network. Raises InvalidValue for names
+    that are none.
     """
     environment = _environment(job)
     engines.checked_name(image, parameter="image", digest=True)
@@ -135,15 +136,17 @@ def command_of(job: Job, engine: str, image: str, container: str) -> list[str]:
     location = stores.store(job.tracking_uri).execute(GetExperiment(job.experiment_id)).experiment.artifact_location
     if is_loopback(uri) and not {"network", "net"} & set(job.docker_args):
         words += ["--network", "host"]
-    mounted = dict.fromkeys(filter(None, (_folder_of(uri), _folder_of(location))))
+    mounted = dict.fromkeys(filter(None, (_folder_of(uri), _folder_of(location))), "")
     names = dict.fromkeys([*job.variables, *_signing_in(uri, location)])
     for name in _FILES:
         if name in names and os.path.isfile(os.environ[name]):
-            mounted[os.path.abspath(os.environ[name])] = None
-    for path in mounted:
-        if any(Path(path).is_relative_to(other) for other in mounted if other != path):
-            continue
-        words += ["--volume", f"{path}:{path}"]
+            mounted[os.path.abspath(os.environ[name])] = ":ro"
+    for path in job.paths:
+        mounted.setdefault(path, ":ro")
+    given = {volume.split(":")[1] for volume in environment.volumes if ":" in volume}
+    for path, mode in mounted.items():
+        if path not in given and not any(Path(path).is_relative_to(other) for other in mounted if other != path):
+            words += ["--volume", f"{path}:{path}{mode}"]
     for name in names:
         words += ["--env", name]
     for volume in environment.volumes:

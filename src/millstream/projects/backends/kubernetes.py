@@ -85,7 +85,7 @@ class KubernetesBackend:
                                hint="correct the field that it names") from None
         tag(job, _TAG, f"{place.namespace}/{place.name}")
         logger.info("Job %s in the namespace %s", place.name, place.namespace)
-        return _KubernetesRun(job, place, seconds_of(config))
+        return _KubernetesRun(job, place, seconds_of(config)).follow()
 
 
 class _Client(NamedTuple):

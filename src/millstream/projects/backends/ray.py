@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shlex
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,14 @@ from urllib.parse import unquote, urlsplit
 from millstream import errors
 from millstream.entities import RunStatus
 from millstream.environments.descriptions import Description
-from millstream.errors import EndpointNotFound, InvalidValue, MillstreamError, Unreachable
+from millstream.errors import (
+    AlreadyExists,
+    EndpointNotFound,
+    InvalidValue,
+    MillstreamError,
+    StoreUnavailable,
+    Unreachable,
+)
 from millstream.projects.backends import packing
 from millstream.projects.backends.remote import (
     RemoteRun,
@@ -40,6 +48,7 @@ _DEFAULT = "http://127.0.0.1:8265"
 _JOBS = "/api/jobs/"
 _SECONDS = 30.0
 _UPLOAD_SECONDS = 600.0
+_BEGIN_SECONDS, _PAUSE = 120.0, 1.0
 _TAG = "millstream.project.ray_job"
 _RESOURCES = ("entrypoint_num_cpus", "entrypoint_num_gpus", "entrypoint_memory")
 _CONFIG: dict[str, tuple[type, ...]] = {
@@ -91,8 +100,9 @@ class RayBackend:
             if is_loopback(address) and is_embedded(job.tracking_uri):
                 here = until_end.enter_context(served(job.tracking_uri))
             run = self._submitted(job, server, variables_of(job, near=is_loopback(address), address=here))
-            run.when_ended(until_end.pop_all().close)
-        return run
+            if here:
+                run.when_ended(until_end.pop_all().close)
+        return run.follow()
 
     def _submitted(self, job: Job, server: Transport, variables: Mapping[str, str]) -> _RayRun:
         config = job.backend_config
@@ -106,7 +116,7 @@ class RayBackend:
             **{name: config[name] for name in (*_RESOURCES, "entrypoint_resources", "entrypoint_label_selector")
                if name in config},
         }
-        server.request("POST", _JOBS, json=asked, timeout=_SECONDS, retry=False)
+        _asked(server, asked)
         tag(job, _TAG, submission)
         return _RayRun(job, server, submission, f"the Ray job {submission}", seconds_of(config))
 
@@ -137,6 +147,21 @@ class _RayRun(RemoteRun):
             return str(self._server.request("GET", f"{self._path}/logs", timeout=_SECONDS).json().get("logs") or "")
         except EndpointNotFound:
             return ""
+
+
+def _asked(server: Transport, asked: Mapping[str, Any]) -> None:
+    """Submit a job, again where the answer was lost or a cluster that has just begun takes none yet."""
+    until = time.monotonic() + _BEGIN_SECONDS
+    while True:
+        try:
+            server.request("POST", _JOBS, json=asked, timeout=_SECONDS, retry=False)
+            return
+        except StoreUnavailable:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
+        except AlreadyExists:  # its id is new: the answer was lost
+            return
 
 
 def _address(config: Mapping[str, Any]) -> str:
@@ -209,7 +234,9 @@ def _describe(status: int, content: bytes) -> MillstreamError | None:
     if status in (401, 403):
         return errors.Unauthenticated(f"the Ray cluster does not let us in: {last}",
                                       hint="give its token: RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH=~/.ray/auth_token")
-    if status in (502, 503, 504):
+    if "already exists" in last:
+        return AlreadyExists(last)
+    if status in (502, 503, 504) or "try again later" in last:
         return errors.StoreUnavailable(f"the Ray cluster answered with status {status}: {last}")
     return MillstreamError(f"the Ray cluster answered with status {status}: {last}",
                            hint="its dashboard shows more; correct the backend's configuration")

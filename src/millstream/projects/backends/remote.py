@@ -79,6 +79,17 @@ class RemoteRun(SubmittedRun):
         """Wait until the job may stand otherwise, at most ``seconds``."""
         self._again.wait(seconds)
 
+    def follow(self) -> RemoteRun:
+        """Look at it from a thread of this program too, so that its end is recorded where nobody waits for it."""
+        threading.Thread(target=self._follow, name=f"millstream-follow-{self.run_id[:8]}", daemon=True).start()
+        return self
+
+    def _follow(self) -> None:
+        try:
+            self.wait()
+        except MillstreamError as error:
+            logger.warning("%s is not followed any more: %s", self._shown, error.message)
+
     @property
     def run_id(self) -> str:
         """The run that it is recorded in."""

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from millstream.entities import Run
+from millstream.projects.backends import find
 from millstream.projects.commands import Command
 from millstream.projects.files import DockerEnvironment, EntryPoint, ProjectFile
 from millstream.projects.job import Job
 from millstream.projects.sources import Source
+from millstream.projects.submitted import SubmittedRun
 from millstream.tracking import stores
 from millstream.tracking.client import MlflowClient
 from millstream.tracking.files import load_text
 
 RUNNING, SCHEDULED, FINISHED, FAILED, KILLED = 1, 2, 3, 4, 5  # statuses of runs
+_open: list[SubmittedRun] = []
 SCRIPT = """\
 import json, os, sys
 print(json.dumps({
@@ -49,6 +52,19 @@ def job(
         "folder": folder, "backend_config": config or {}, **fields,
     }
     return Job(run_id=run.info.run_id, experiment_id="0", tracking_uri=uri, **given)
+
+
+def submitted(backend: str, given: Job) -> SubmittedRun:
+    """The handle of a job that is submitted; :func:`end` waits for it."""
+    run = find(backend).submit(given)
+    _open.append(run)
+    return run
+
+
+def end() -> None:
+    """Wait for all that were submitted, whose far side says by now that they have ended: threads follow them."""
+    while _open:
+        _open.pop().wait(30)
 
 
 def docker(**fields: Any) -> ProjectFile:

@@ -11,7 +11,6 @@ import pytest
 
 from millstream.environments.descriptions import Description
 from millstream.errors import EntryPointNotFound, InvalidValue, Unauthenticated, Unreachable
-from millstream.projects.backends import find
 from millstream.projects.commands import command_of
 from millstream.projects.files import ProjectFile, parse
 from millstream.projects.job import Job
@@ -32,6 +31,9 @@ def workspace(tracking: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tracking / "databrickscfg"))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     yield made
+    made.refuse = lambda method, path: None
+    made.end()
+    jobs.end()
     made.stop()
 
 
@@ -48,7 +50,7 @@ def a_job(folder: Path, server: str, *argv: str, script: str = jobs.SCRIPT, **fi
 
 
 def submitted(job: Job) -> SubmittedRun:
-    return find("databricks").submit(job)
+    return jobs.submitted("databricks", job)
 
 
 class TestRun:

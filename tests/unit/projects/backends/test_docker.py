@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from millstream.cli import main
 from millstream.errors import EnvironmentFailed, InvalidValue
 from millstream.projects.backends import find, images, packing
 from millstream.projects.backends.docker import command_of
@@ -76,6 +77,12 @@ class TestCommand:
         assert f"{tracking}/db:{tracking}/db" in pairs(database, "--volume")
         assert f"{tracking}/mlruns/0:{tracking}/mlruns/0" in pairs(database, "--volume")
         stores.close_stores()
+
+    def test_what_parameters_name_is_there_to_be_read(self, tracking: Path) -> None:
+        paths = (str(tracking / "in.csv"), "/data", str(tracking / "runs" / "0" / "x"))
+        found = words(jobs.job(jobs.project(tracking / "p"), file=FILE, paths=paths))
+        runs = tracking / "runs"
+        assert pairs(found, "--volume") == [f"{runs}:{runs}", f"{paths[0]}:{paths[0]}:ro", "/data:/data:ro"]
 
     def test_options_of_the_user_come_last(self, tracking: Path) -> None:
         job = jobs.job(jobs.project(tracking / "p"), file=FILE, docker_args={
@@ -189,6 +196,22 @@ class TestRuns:
         nameless = parse("docker_env: {image: a}")
         with pytest.raises(InvalidValue, match="no name"):
             submitted(jobs.job(jobs.project(tracking / "p"), file=nameless, build_image=True))
+
+
+def test_a_project_in_a_container_from_the_command_line(engine: Engine, tracking: Path) -> None:
+    """Fetched paths are mounted, and the store in a folder is served to the container."""
+    folder = jobs.project(tracking / "p")
+    (folder / "MLproject").write_text(
+        "name: loan\ndocker_env: {image: team/base:1}\n"
+        "entry_points: {main: {parameters: {data: path}, command: 'python train.py {data}'}}\n"
+    )
+    (tracking / "in put.csv").write_text("x")
+    assert main(["run", str(folder), "-P", "data=in put.csv", "-A", "gpus=all", "-A", "t"]) == 0
+    (call,) = engine.calls
+    path = str(tracking / "in put.csv")
+    assert call.words[-6:] == ["all", "-t", "team/base:1", "python", "train.py", path]
+    assert f"{path}:{path}:ro" in call.words and pairs(call.words, "--network") == ["host"]
+    assert call.variables["MLFLOW_TRACKING_URI"].startswith("http://127.0.0.1:")
 
 
 class TestPacking:

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from millstream.errors import EnvironmentFailed, InvalidValue, NotInTime, PermissionDenied, Unauthenticated, Unreachable
-from millstream.projects.backends import find
 from millstream.projects.backends.job_templates import job_name, label_of, manifest
 from millstream.projects.job import Job
 from millstream.projects.submitted import SubmittedRun
@@ -55,6 +54,9 @@ def cluster(tracking: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     monkeypatch.setenv("KUBE_MLFLOW_TRACKING_URI", SERVER)
     (tracking / "job.yaml").write_text(TEMPLATE)
     yield made
+    for name in list(made.jobs):
+        made.delete(name)
+    jobs.end()
     made.stop()
 
 
@@ -65,7 +67,7 @@ def a_job(folder: Path, **config: Any) -> Job:
 
 
 def submitted(job: Job) -> SubmittedRun:
-    return find("kubernetes").submit(job)
+    return jobs.submitted("kubernetes", job)
 
 
 class TestJob:

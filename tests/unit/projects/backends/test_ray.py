@@ -13,7 +13,6 @@ import pytest
 
 from millstream.environments.descriptions import Description
 from millstream.errors import InvalidValue, MillstreamError, Unauthenticated, Unreachable
-from millstream.projects.backends import find
 from millstream.projects.job import Job
 from millstream.projects.submitted import SubmittedRun
 from tests.servers.ray import JobServer, cluster
@@ -27,6 +26,9 @@ def server(tracking: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobServe
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     made = JobServer()
     yield made
+    made.refuse = lambda method, path: None
+    made.end()
+    jobs.end()
     made.stop()
 
 
@@ -36,7 +38,7 @@ def a_job(folder: Path, server: JobServer, *argv: str, **config: Any) -> Job:
 
 
 def submitted(job: Job) -> SubmittedRun:
-    return find("ray").submit(job)
+    return jobs.submitted("ray", job)
 
 
 class TestJob:
@@ -171,9 +173,24 @@ class TestErrors:
         assert "RAY_AUTH_TOKEN" in str(caught.value.hint)
         assert server.headers[0]["authorization"] == "Bearer secret"
 
+    def test_a_cluster_that_has_just_begun(self, server: JobServer, tracking: Path) -> None:
+        """It takes jobs when its agents are there."""
+        answers = iter([500, 503])
+        server.refusal = "RuntimeError: No available agent to submit job, please try again later."
+        server.refuse = lambda method, path: next(answers, None) if method == "POST" else None
+        submitted(a_job(tracking, server))
+        assert len(server.jobs) == 1
+
+    def test_an_answer_that_was_lost(self, server: JobServer, tracking: Path) -> None:
+        server.forgets = 1
+        submitted(a_job(tracking, server))
+        assert [path for method, path in server.requests if method == "POST"] == ["/api/jobs/"] * 2
+        assert len(server.jobs) == 1
+
     def test_what_the_cluster_does_not_take(self, server: JobServer, tracking: Path) -> None:
+        server.refusal = "it is refused"
         server.refuse = lambda method, path: 400 if method == "POST" else None
-        with pytest.raises(MillstreamError, match="status 400: the cluster is restarting"):
+        with pytest.raises(MillstreamError, match="status 400: it is refused"):
             submitted(a_job(tracking, server))
 
     def test_an_address_that_is_none(self, server: JobServer, tracking: Path) -> None:
