@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import tempfile
@@ -24,17 +25,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import psutil
 from peers import MLFLOW, OURS, PEERS, ROOT, THEIRS, Peer, echoing, run_client, scoring, served
 from seeding import history as history_of
-from seeding import seed_history_of_mlflow, seed_millstream, seed_mlflow
+from seeding import run_id_of, seed_history_of_mlflow, seed_millstream, seed_mlflow
 
 
 @dataclass
 class Row:
-    """One figure of each system. ``more_is_better`` tells rates from times; ``goal`` is the ratio aimed at."""
+    """One figure of each system. ``more_is_better`` tells rates from times; ``goal`` is the ratio aimed at, or a bound.
+    ``spans`` are the lowest and the highest measurement, ours first."""
 
     work: str
     unit: str
@@ -42,6 +44,7 @@ class Row:
     theirs: float | None
     goal: str = ""
     more_is_better: bool = False
+    spans: tuple[tuple[float, float] | None, tuple[float, float] | None] = (None, None)
 
     @property
     def ratio(self) -> float | None:
@@ -57,14 +60,15 @@ class Bench:
 
     place: Path
     quick: bool
+    grid: Path | None = None
     rows: list[Row] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
         """Keep and print a row."""
         self.rows.append(row)
         ratio = f"{row.ratio:8.1f} ×" if row.ratio else ""
-        theirs = shown(row.theirs) if row.theirs is not None else "–"
-        print(f"{row.work:<72} {shown(row.ours):>12} {theirs:>12} {row.unit:<10} {ratio}", flush=True)
+        ours, theirs = cells_of(row)
+        print(f"{row.work:<72} {ours:>12} {theirs or '–':>12} {row.unit:<10} {ratio}", flush=True)
 
     def folder(self, name: str) -> Path:
         """A fresh folder."""
@@ -77,6 +81,15 @@ class Bench:
 def shown(value: float) -> str:
     """A figure with three digits that matter."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def cells_of(row: Row) -> tuple[str, str]:
+    """Both figures as they are shown, each with its span."""
+    cells = []
+    for value, span in zip((row.ours, row.theirs), row.spans, strict=True):
+        text = "" if value is None else shown(value)
+        cells.append(f"{text} ({shown(span[0])}–{shown(span[1])})" if span and span[0] != span[1] else text)
+    return cells[0], cells[1]
 
 
 def median_of(times: int, work: Callable[[], Any]) -> float:
@@ -468,6 +481,74 @@ def files(bench: Bench) -> None:
     bench.add(Row("the same: most memory of a process", "MB", our_memory, their_memory))
 
 
+@dataclass(frozen=True)
+class _Page:
+    """A page of each system, ours first: its address, and an XPath of what makes it ready."""
+
+    addresses: tuple[str, str]
+    ready: tuple[str, str]
+    goal: str = ""
+
+
+_COMPARED = 10
+
+
+def _pages(runs: int) -> dict[str, _Page]:
+    run = run_id_of(runs - 1)
+    several = [run_id_of(number) for number in range(runs - _COMPARED, runs)]
+    compared = urlencode({"runs": json.dumps(several), "experiments": '["0"]'})
+    rows = '//*[@role="row"]//a[contains(@href, "/{}/")]'
+    named = '//text()[normalize-space(.)="{}"]'
+    table = {f"table of {runs:,} runs": _Page(
+        ("/exp/0", "/#/experiments/0/runs"), (rows.format("run"), rows.format("runs")),
+        "6.7 ×" if runs > 200 else "4 ×",
+    )}
+    if runs > 200:
+        return table
+    return {
+        "list of experiments": _Page(("/", "/#/experiments"), (rows.format("exp"), rows.format("experiments")), "4 ×"),
+        **table,
+        "a run": _Page((f"/run/{run}", f"/#/experiments/0/runs/{run}"), (named.format("m9"), named.format("m9"))),
+        f"{_COMPARED} runs compared": _Page(
+            (f"/compare?sel={','.join(several)}", f"/#/compare-runs?{compared}"),
+            (named.format(f"run-{runs - 1}"),) * 2,
+        ),
+    }
+
+
+def pages(bench: Bench) -> None:
+    """Pages in a browser with an empty cache, over the same runs."""
+    from browser import Figure, chromium, loaded
+
+    times = 1 if bench.quick else 5
+    found: dict[str, tuple[list[dict[str, Figure]], str]] = {}
+    for peer, seed in ((OURS, seed_millstream), (THEIRS, seed_mlflow)):
+        empty = bench.folder(f"pages-{peer.module}")
+        with served(peer, empty):
+            pass  # it makes its tables
+        for runs in (200, 2_000):
+            place = bench.folder(f"pages-{peer.module}-{runs}")
+            shutil.copy(empty / "store.db", place / "store.db")
+            seed(place / "store.db", runs, 10, 10)
+            with served(peer, place) as running, chromium() as browser:
+                for name, page in _pages(runs).items():
+                    at = PEERS.index(peer)
+                    figures = loaded(browser, running.address + page.addresses[at], page.ready[at], times)
+                    found.setdefault(name, ([], page.goal))[0].append(figures)
+    for name, ((ours, theirs), goal) in found.items():
+        for figure, work, unit, by, aim in (
+            ("interactive", "until it is interactive", "ms", 1, goal),
+            ("blocked", "blocked on load", "ms", 1, "≤ 50 ms"),
+            ("bytes", "bytes on the wire", "kB", 1e3, ""), ("requests", "requests", "", 1, ""),
+            ("memory", "JavaScript's memory", "MB", 1e6, ""),
+        ):
+            one, other = (Figure(f.median / by, f.low / by, f.high / by) for f in (ours[figure], theirs[figure]))
+            bench.add(Row(
+                f"web UI, {name}: {work}", unit, one.median, other.median, aim,
+                spans=((one.low, one.high), (other.low, other.high)),
+            ))
+
+
 def projects(bench: Bench) -> None:
     """``run`` of a project by the command line, its environment made by uv: the first start, and later ones."""
     from projects import started
@@ -482,6 +563,27 @@ def projects(bench: Bench) -> None:
     bench.add(Row(cached, "ms", ours.overhead.wall * 1000, theirs.overhead.wall * 1000, "10 ×, ≤ 300 ms"))
     bench.add(Row(f"{cached}: processor time", "ms", ours.overhead.processor * 1000, theirs.overhead.processor * 1000))
     bench.add(Row("environment of a project with scikit-learn, wheels in uv's cache", "s", ours.making, theirs.making))
+
+
+def grid(bench: Bench) -> None:
+    """The pages over as much data as they have to bear: seed_ui.py makes it in six minutes, unless it is there."""
+    from browser import chromium
+    from grid import grid as measured
+
+    database = bench.grid or bench.folder("grid") / "store.db"
+    if not database.exists():
+        from seed_ui import seed
+
+        sizes = {"runs": 3_000, "columns": 100, "points": 100_000, "keys": 2_000} if bench.quick else {}
+        seed(database, **sizes, several=10)
+    with sqlite3.connect(database) as connection:
+        ids = {name: str(number) for number, name in connection.execute("SELECT id, name FROM experiments")}
+        runs = connection.execute("SELECT count(*) FROM runs WHERE experiment_id = ?", (ids["large"],)).fetchone()[0]
+    with served(OURS, bench.folder("grid-served"), database) as running, chromium() as browser:
+        for one in measured(browser, running.address, ids, 2 if bench.quick else 5):
+            figure = one.figure
+            bench.add(Row(f"web UI, {runs:,} runs × 500 and more: {one.work}", one.unit, figure.median, None, one.goal,
+                          spans=((figure.low, figure.high), None)))
 
 
 def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
@@ -539,6 +641,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "serving": serving,
     "files": files,
     "projects": projects,
+    "pages": pages,
+    "grid": grid,
     "million": million,
 }
 
@@ -585,8 +689,7 @@ def report(bench: Bench, before: str) -> str:
     table.pop("| work", None)
     for row in bench.rows:
         ratio = f"{row.ratio:,.1f} ×" if row.ratio else ""
-        theirs = shown(row.theirs) if row.theirs is not None else ""
-        cells = (row.work, row.unit, shown(row.ours), theirs, ratio, row.goal, time.strftime("%Y-%m-%d"))
+        cells = (row.work, row.unit, *cells_of(row), ratio, row.goal, time.strftime("%Y-%m-%d"))
         table[f"| {row.work}"] = f"| {' | '.join(cells)} |"
     lines += table.values()
     notes = ROOT / "benchmarks" / "NOTES.md"
@@ -598,6 +701,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", default=",".join(ROWS), help="comma-separated: " + ", ".join(ROWS))
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--grid", type=Path, help="a store that seed_ui.py has made, for the rows grid")
     options = parser.parse_args()
     if not THEIRS.python.exists():
         raise SystemExit("error: MLflow's environment is missing\n\nhint: run `make bench`, which makes it")
@@ -605,7 +709,7 @@ def main() -> None:
         raise SystemExit("error: the load generator wrk is missing\n\nhint: apt-get install wrk")
     chosen = options.rows.split(",")
     with tempfile.TemporaryDirectory(prefix="millstream-bench-") as place:
-        bench = Bench(Path(place), options.quick)
+        bench = Bench(Path(place), options.quick, options.grid)
         for name in chosen:
             ROWS[name](bench)
             _connections.clear()

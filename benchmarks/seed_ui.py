@@ -4,7 +4,8 @@
 
 It holds the experiments ``two-hundred`` and ``two-thousand`` (20 columns), ``large`` (``--runs`` runs of ``--columns``
 keys, half metrics, half parameters), ``long`` (one run, the metric ``spiky`` of ``--points`` steps with a spike of one
-step at 7/9 of it) and ``wide`` (20 runs with ``--keys`` metrics). The same numbers every time.
+step at 7/9 of it), ``several-long`` (``--several`` such runs) and ``wide`` (20 runs with ``--keys`` metrics). The same
+numbers every time.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _NOISE = "(((r.id * 2654435761 + k.n * 40503) % 1000003) / 1000003.0)"
 
 
 def seed(
-    database: Path, *, runs: int = 100_000, columns: int = 500, points: int = 1_000_000, keys: int = 12_000
+    database: Path, *, runs: int = 100_000, columns: int = 500, points: int = 1_000_000, keys: int = 12_000,
+    several: int = 0,
 ) -> dict[str, str]:
     """Fill a new store at ``database``; returns the id of each experiment by name."""
     uri = f"sqlite:///{database}"
@@ -46,12 +48,15 @@ def seed(
         for name, count, width in (("two-hundred", 200, 20), ("two-thousand", 2_000, 20), ("large", runs, columns)):
             ids[name] = str(_table(connection, name, count, width // 2, width - width // 2))
         ids["wide"] = str(_table(connection, "wide", 20, keys, 0))
-        ids["long"] = str(_long(connection))
+        ids["long"] = str(_long(connection, "long", 1))
+        if several:
+            ids["several-long"] = str(_long(connection, "several-long", several))
         for name in _SIDE_INDEXES:
             connection.execute(made[name])
         connection.execute("COMMIT")
         connection.execute("ANALYZE")
-    _history(uri, database, ids["long"], points)
+    for name in ("long", "several-long") if several else ("long",):
+        _history(database, ids[name], points)
     return ids
 
 
@@ -119,13 +124,13 @@ def _table(connection: sqlite3.Connection, name: str, runs: int, metrics: int, p
     return experiment
 
 
-def _long(connection: sqlite3.Connection) -> int:
-    experiment = _experiment(connection, "long")
-    number = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0] + 1
-    connection.execute(
+def _long(connection: sqlite3.Connection, name: str, count: int) -> int:
+    experiment = _experiment(connection, name)
+    first = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0] + 1
+    connection.executemany(
         "INSERT INTO runs (id, run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri)"
-        " VALUES (?, ?, ?, 'spiky', 'ada', 3, ?, 'mlflow-artifacts:/seeded/long')",
-        (number, f"{number:032x}", experiment, START),
+        " VALUES (?, ?, ?, ?, 'ada', 3, ?, 'mlflow-artifacts:/seeded/long')",
+        [(first + at, f"{first + at:032x}", experiment, f"spiky-{at}", START) for at in range(count)],
     )
     _enter(connection, ["spiky"])
     return experiment
@@ -137,24 +142,25 @@ def spiky(points: int) -> Iterator[tuple[int, float]]:
         yield step, SPIKE if step == points * 7 // 9 else math.sin(step / 5000)
 
 
-def _history(uri: str, database: Path, experiment: str, points: int) -> None:
+def _history(database: Path, experiment: str, points: int) -> None:
     """The long metric goes in as every point does, so that its summaries and blocks are the store's own."""
     from sqlalchemy import create_engine
 
     engine = create_engine(f"sqlite:///{database}")
     with engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA synchronous=OFF")
-        run, key = connection.exec_driver_sql(
+        found = connection.exec_driver_sql(
             "SELECT r.id, k.id FROM runs r, keys k WHERE r.experiment_id = ? AND k.name = 'spiky'", (int(experiment),)
-        ).one()
-        chunk: list[Point] = []
-        for step, value in spiky(points):
-            chunk.append(Point(run, key, int(experiment), step, START + step * 100, value))
-            if len(chunk) == 25_600:
+        ).all()
+        for shift, (run, key) in enumerate(found):
+            chunk: list[Point] = []
+            for step, value in spiky(points):
+                chunk.append(Point(run, key, int(experiment), step, START + step * 100, value + shift))
+                if len(chunk) == 25_600:
+                    write_points(connection, chunk)
+                    chunk = []
+            if chunk:
                 write_points(connection, chunk)
-                chunk = []
-        if chunk:
-            write_points(connection, chunk)
     engine.dispose()
 
 
@@ -166,10 +172,12 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=500)
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--keys", type=int, default=12_000)
+    parser.add_argument("--several", type=int, default=10)
     asked = parser.parse_args()
     assert "metric_blocks" in metadata.tables
     begun = time.monotonic()
-    ids = seed(asked.database, runs=asked.runs, columns=asked.columns, points=asked.points, keys=asked.keys)
+    ids = seed(asked.database, runs=asked.runs, columns=asked.columns, points=asked.points,
+               keys=asked.keys, several=asked.several)
     size = asked.database.stat().st_size / 1e9
     print(f"{ids}, {size:.1f} GB in {time.monotonic() - begun:.0f} s")
 
