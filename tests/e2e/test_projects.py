@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -251,6 +252,21 @@ def test_what_is_recorded_is_what_mlflow_records(project: Path, tmp_path: Path) 
         assert kept == {**theirs.data.tags, "mlflow.source.name": project.as_uri()}
         assert theirs.data.tags["mlflow.source.name"] in (project.as_uri(), tmp_path.as_uri(),
                                                           f"{tmp_path.as_uri()}#project")
+
+
+@pytest.mark.slow
+def test_a_run_at_the_server_of_mlflow(project: Path, mlflow_server: str) -> None:
+    """Which knows neither leases nor anything else of ours."""
+    millstream.set_tracking_uri(mlflow_server)
+    name = f"loan {uuid.uuid4().hex[:8]}"
+    done = command(str(project), "-e", "official", "-P", f"python={python_of(CLIENT)}", "--experiment-name", name)
+    assert done.returncode == 0, done.stderr
+    failed = command(str(project), "-e", "fails", "--experiment-name", name)
+    assert "it ended with status 7" in failed.stderr
+    bad, good = millstream.search_runs(experiment_names=[name], output_format="list")
+    assert (bad.info.status, good.info.status) == ("FAILED", "FINISHED")
+    assert (good.data.metrics, good.data.params["depth"]) == ({"loss": 0.25}, "3")
+    assert millstream.artifacts.load_text(f"runs:/{bad.info.run_id}/logs/project.log") == "the reason\n"
 
 
 def _place(folder: Path) -> Path:
