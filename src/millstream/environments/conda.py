@@ -65,7 +65,7 @@ def required(packages: Iterable[str]) -> str:
             f"the environment needs packages of conda ({', '.join(packages)}), and none of {', '.join(PROGRAMS)} is "
             "installed",
             hint="install micromamba or conda (where it lies can be told with "
-                 f"{settings.CONDA_HOME.variables[0]}), or name what a package index has in the `pip:` list",
+                 f"{settings.CONDA_HOME.variables[0]}), or ask pip for what a package index has",
         )
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,8 @@ __all__ = ["CONDA_FILES", "PYTHON_ENV_FILE", "Description", "Kind", "describe", 
 
 Kind = Literal["python_env", "conda", "requirements", "pyproject"]
 PYTHON_ENV_FILE = "python_env.yaml"
-CONDA_FILES = ("conda.yaml", "conda.yml", "environment.yaml", "environment.yml")
+CONDA_FILES = ("conda.yaml", "conda.yml")
+_OTHER_CONDA_FILES = ("environment.yml", "environment.yaml")  # conda's own names, which MLflow does not look for
 _REQUIREMENTS_FILE = "requirements.txt"
 
 
@@ -53,8 +54,8 @@ def describe(
     """The environment that the code in ``folder`` asks for; None when no file there says.
 
     ``python_env`` and ``conda_env`` are the files that an MLproject file names, relative to the folder. Without them it
-    is the first of ``python_env.yaml``, ``conda.yaml``, ``pyproject.toml`` beside ``uv.lock``, ``requirements.txt`` and
-    a ``pyproject.toml`` with a ``[project]``. Raises NotFound for a named file that is not there, and InvalidValue,
+    is the first of ``python_env.yaml``, ``conda.yaml``, ``pyproject.toml`` beside ``uv.lock``, ``requirements.txt``,
+    ``environment.yml`` and a ``pyproject.toml`` with a ``[project]``. Raises NotFound for a named file that is not there, and InvalidValue,
     with the file's name, for what cannot be read or is no requirement.
     """
     root = Path(folder).resolve()
@@ -64,9 +65,9 @@ def describe(
         return _conda(_named(root, conda_env, "conda_env"), root)
     if (root / PYTHON_ENV_FILE).is_file():
         return _python_env(root / PYTHON_ENV_FILE, root)
-    for name in CONDA_FILES:
-        if (root / name).is_file():
-            return _conda(root / name, root)
+    conda = _first(root, CONDA_FILES)
+    if conda:
+        return _conda(conda, root)
     project = root / native.FILE
     if project.is_file() and (root / native.LOCK).is_file():
         return _native(project)
@@ -74,7 +75,14 @@ def describe(
         found = read_requirements(root / _REQUIREMENTS_FILE, local=root)
         return Description("requirements", root / _REQUIREMENTS_FILE, native.pinned_python(root),
                            tuple(found.lines), tuple(found.constraints))
+    conda = _first(root, _OTHER_CONDA_FILES)
+    if conda:
+        return _conda(conda, root)
     return _native(project) if project.is_file() else None
+
+
+def _first(root: Path, names: Iterable[str]) -> Path | None:
+    return next((root / name for name in names if (root / name).is_file()), None)
 
 
 def _named(root: Path, name: str, field: str) -> Path:

@@ -166,8 +166,9 @@ class TestOtherFiles:
     def test_the_first_of_several_counts(self, tmp_path: Path) -> None:
         write(tmp_path, pyproject="[project]\nname = 'x'\nversion = '1'\ndependencies = ['click']\n")
         assert asked(tmp_path).kind == "pyproject"
+        assert asked(write(tmp_path, **{"environment.yml": "dependencies: [pip]\n"})).kind == "conda"
         assert asked(write(tmp_path, requirements="pandas\n")).kind == "requirements"
-        assert asked(write(tmp_path, **{"environment.yml": CONDA})).kind == "conda"
+        assert asked(write(tmp_path, conda=CONDA)).kind == "conda"
         assert asked(write(tmp_path, python_env=PYTHON_ENV)).kind == "python_env"
 
     def test_requirements_with_the_python_that_lies_beside(self, tmp_path: Path) -> None:
