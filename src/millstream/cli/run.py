@@ -6,11 +6,15 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from millstream.cli.output import say, with_tracking_uri
 from millstream.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from millstream.projects.pipelines import Options
 
 
 class _Ended(KeyboardInterrupt):
@@ -78,7 +82,6 @@ def run(
     or pyproject.toml which entry points, parameters and environment it has. The output is shown and kept with the run.
     Ctrl-C ends all that was started. Status 1 says that it failed.
     """
-    from millstream.projects.pipelines import Options
     from millstream.projects.running import run as run_project
     from millstream.tracking.stores import set_tracking_uri
 
@@ -90,7 +93,7 @@ def run(
             uri, entry_point, version, _pairs(param_list, "-P"), _pairs(docker_args, "-A", flags=True),
             experiment_name, experiment_id, backend, backend_config, storage_dir, backend != "databricks", run_id,
             run_name, env_manager, build_image, parent_run_id=parent_run_id,
-            pipeline=Options(jobs, not no_cache, force),
+            pipeline=_options(jobs, no_cache, force),
         )
     except _Ended as ended:
         sys.stdout.flush()
@@ -101,6 +104,14 @@ def run(
         raise
     else:
         say(f"run {submitted.run_id} {'was submitted' if backend == 'databricks' else 'finished'}")
+
+
+def _options(jobs: int | None, no_cache: bool, force: tuple[str, ...]) -> Options | None:
+    if jobs is None and not no_cache and not force:
+        return None
+    from millstream.projects.pipelines import Options
+
+    return Options(jobs, not no_cache, force)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
