@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from millstream.entities import Dataset, DatasetInput, InputTag, Run, RunStatus
 from millstream.errors import InvalidState, MillstreamError
@@ -181,8 +182,7 @@ class Making:
         shutil.rmtree(place, ignore_errors=True)
 
     def _place(self, name: str, output: str) -> Path:
-        number = [step.name for step in self.plan.steps].index(name)  # names of steps may hold slashes
-        return self.work / "made" / str(number) / output / "content"
+        return self.work / "made" / quote(name, safe="") / output / "content"
 
     def _note_data(self, step: Step, run: Run, data: Mapping[str, str]) -> None:
         """Record what the step reads as the data sets of its run."""

@@ -82,13 +82,15 @@ class Plan:
 def planned(
     source: Source, project: ProjectFile, target: str, given: Mapping[str, Any], *,
     environment: Description | DockerEnvironment | None, environment_manager: str, tracking_uri: str,
-    backend: str = "local", options: Options | None = None,
+    backend: str = "local", options: Options | None = None, alone: bool = False,
 ) -> Plan:
     """The plan of the entry point ``target`` with all that it needs.
 
     A given parameter goes to every step that declares it, ``step.parameter`` to that step alone; what nobody declares
-    goes to the target. Raises BadPipeline, MissingValue and InvalidValue for what could only fail later, and
-    NotSupported for backends and environments that cannot hand on files.
+    goes to the target. With ``alone``, only the target is to be made, and the others are not checked.
+
+    Raises BadPipeline, MissingValue and InvalidValue for what could only fail later, and NotSupported for backends and
+    environments that cannot hand on files.
     """
     options = options or Options()
     if backend != "local" or isinstance(environment, DockerEnvironment):
@@ -98,10 +100,11 @@ def planned(
     steps = steps_of(project.entry_points, target)
     _check(options, steps)
     shared = _shared_out(steps, given)
+    wanted = steps[-1:] if alone else steps
     values = {step.name: {name: placed(value, step) for name, value in
-                          parameters.resolved(step.entry_point, shared[step.name]).items()} for step in steps}
+                          parameters.resolved(step.entry_point, shared[step.name]).items()} for step in wanted}
     plan = Plan(source, project, steps, shared, values, environment, environment_manager, tracking_uri, options)
-    for step in steps:
+    for step in wanted:
         plan.command(step, plan.local_values(step, fetch=False))
         _check_data(step, source.folder)
     return plan

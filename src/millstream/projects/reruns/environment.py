@@ -87,10 +87,10 @@ def _built(facts: Mapping[str, Any]) -> building.Built:
     if isinstance(packages.get("count"), int):
         raise CannotRerun(f"the environment of the run had {packages['count']} packages, too many to be recorded",
                           hint=_HERE)
-    ours = packages.pop("millstream", None)
+    packages.pop("millstream", None)
     environment = Environment(
         python=facts["python"], requirements=tuple(f"{name}=={version}" for name, version in sorted(packages.items())),
-        build=(), millstream=ours is not None,
+        build=(), millstream=True,  # who recorded them
     )
     try:
         return building.build(environment)

@@ -47,7 +47,7 @@ __all__ = ["is_project", "run_again", "steps_of"]
 def is_project(run: Run) -> bool:
     """Whether a run is one of a project's entry point, as it was started: not one that its program began itself."""
     tags = run.data.tags
-    return tags.get(MLFLOW_SOURCE_TYPE) == "PROJECT" and recording.COMMAND_TAG in tags
+    return tags.get(MLFLOW_SOURCE_TYPE) == "PROJECT" and (recording.COMMAND_TAG in tags or STEP in tags)
 
 
 def run_again(run: Run, uri: str, *, env_manager: str | None = None) -> tuple[str, tuple[str, ...]]:
@@ -62,15 +62,13 @@ def run_again(run: Run, uri: str, *, env_manager: str | None = None) -> tuple[st
     client = MlflowClient(uri)
     keeper = client.get_run(tags[MLFLOW_PARENT_RUN_ID]) if STEP in tags else run
     children = _children(run, uri) if PIPELINE in tags else []
-    notes: list[str] = []
-    for one in (run, *children):
-        notes += data.check(one)
     manager = env_manager or (tags.get(MLFLOW_PROJECT_ENV) if tags.get(MLFLOW_PROJECT_ENV) != "docker" else None)
     name = tags[MLFLOW_PROJECT_ENTRY_POINT]
     with contextlib.ExitStack() as kept:
         source = kept.enter_context(_code(keeper, uri))
-        for one in (run, *children):
-            _link_data(one, keeper, source)
+        folder = _local_folder(keeper)
+        place = data.Place(folder, folder, source.folder if source.folder != folder else None)
+        notes = [note for one in (run, *children) for note in data.prepare(one, place)]
         project = project_in(source.folder)
         entry_point = entry_point_of(project, name, source.folder)
         given = _parameters(run, tuple(entry_point.parameters))
@@ -84,7 +82,8 @@ def run_again(run: Run, uri: str, *, env_manager: str | None = None) -> tuple[st
             return submitted.run_id, tuple(notes)
         environment, manager = environment_in(source.folder, project, manager)
         plan = planned(source, project, name, _of_steps(given, children), environment=environment,
-                       environment_manager=manager, tracking_uri=uri, options=Options(cache=False))
+                       environment_manager=manager, tracking_uri=uri, options=Options(cache=False),
+                       alone=PIPELINE not in tags)
         if PIPELINE in tags:
             pipeline = start_pipeline(plan, run.info.experiment_id, run_name=run.info.run_name, tags=again)
             pipeline.wait()
@@ -215,9 +214,3 @@ def _local_folder(run: Run) -> Path | None:
     if split.scheme == "file":
         return Path(unquote(split.path))
     return Path(name) if len(split.scheme) < 2 and name.startswith("/") else None
-
-
-def _link_data(run: Run, keeper: Run, source: Source) -> None:
-    folder = _local_folder(keeper)
-    if folder is not None and folder != source.folder:
-        data.linked(run, folder, source.folder)

@@ -78,9 +78,9 @@ def run_again(
     """
     program = program_of(run)
     typed = _arguments(program, arguments)
-    notes = data.check(run)
     found = environment.interpreter_for(run, uri, env_manager)
-    with _code(program, run) as (path, folder), served(uri) as address:
+    with _code(program) as (path, folder, place), served(uri) as address:
+        notes = data.prepare(run, place)
         session = uuid.uuid4().hex
         start = ["-m", program.module] if program.module else [os.path.relpath(path, folder)]
         status = subprocess.run(
@@ -107,14 +107,14 @@ def _arguments(program: Program, given: Sequence[str] | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def _code(program: Program, run: Run) -> Iterator[tuple[Path, Path]]:
-    """The file of the program and the folder to start it in."""
+def _code(program: Program) -> Iterator[tuple[Path, Path, data.Place]]:
+    """The file of the program, the folder to start it in, and where its data is."""
     if program.repository is None or program.commit is None:
         _check_file(program)
         if not program.folder.is_dir():
             raise CannotRerun(f"the folder that the program was started in is gone: {program.folder}",
                               hint="make it again, with the files that the program reads there")
-        yield program.path, program.folder
+        yield program.path, program.folder, data.Place(program.folder)
         return
     if program.is_dirty:
         raise CannotRerun(
@@ -127,12 +127,11 @@ def _code(program: Program, run: Run) -> Iterator[tuple[Path, Path]]:
         if not path.is_file():
             raise CannotRerun(f"the file {program.path} is not part of the commit {program.commit[:12]}",
                               hint="add it to the repository and commit before a run that is to be repeated")
-        data.linked(run, program.repository, clone)
         folder = program.folder
         if folder.is_relative_to(program.repository):
             folder = clone / folder.relative_to(program.repository)
             folder.mkdir(parents=True, exist_ok=True)
-        yield path, folder
+        yield path, folder, data.Place(program.folder, program.repository, clone)
     finally:
         sources.discard(source)
 
