@@ -18,9 +18,24 @@ from urllib.parse import urlsplit
 
 from millstream.entities import RunStatus
 from millstream.environments.descriptions import Description
-from millstream.errors import EndpointNotFound, InvalidValue, MillstreamError, NotFound, Unauthenticated
+from millstream.errors import (
+    EndpointNotFound,
+    InvalidValue,
+    MillstreamError,
+    NotFound,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from millstream.projects.backends import databricks_launcher, packing
-from millstream.projects.backends.remote import RemoteRun, Seen, check_config, seconds_of, tag, variables_of
+from millstream.projects.backends.remote import (
+    RemoteRun,
+    Seen,
+    check_config,
+    refuse_image,
+    seconds_of,
+    tag,
+    variables_of,
+)
 from millstream.projects.files import SparkJob
 from millstream.projects.job import Job
 from millstream.projects.submitted import SubmittedRun
@@ -38,6 +53,7 @@ _JOBS = "/api/2.1/jobs/runs/"
 _DBFS = "/api/2.0/dbfs/"
 _FOLDER = "dbfs:/millstream/projects"
 _BLOCK = 1 << 20  # bytes of a block of DBFS
+_TRIES = 3
 _SECONDS, _UPLOAD_SECONDS = 60.0, 600.0
 _TASK = "project"
 _PYTHON = re.compile(r"(?:.*/)?python[0-9.]*")
@@ -75,6 +91,7 @@ class DatabricksBackend:
         Unauthenticated without credentials, InvalidValue for a configuration that cannot work, and what the workspace
         answers.
         """
+        refuse_image(job, self.name)
         config = _config(job.backend_config)
         variables = variables_of(job)
         if scheme_of(job.tracking_uri) == "databricks":  # a profile is one of this machine
@@ -149,7 +166,7 @@ class _DatabricksRun(RemoteRun):
     def _read(self) -> str:
         try:
             told = self._workspace.request("GET", f"{_JOBS}get-output", query={"run_id": self._task},
-                                           timeout=_SECONDS).json()
+                                           timeout=_SECONDS, retry=False).json()
         except (NotFound, InvalidValue):  # it has not begun
             return ""
         self._said = str(told.get("error") or "")
@@ -220,6 +237,10 @@ def _libraries(job: Job, config: Mapping[str, Any]) -> list[Any]:
     lines = list(described.python_libraries) if described else []
     if isinstance(job.environment, Description) and job.environment_manager != "local":
         lines += job.environment.requirements
+        if job.environment.conda is not None and job.environment.conda.own:
+            named = ", ".join(job.environment.conda.own)
+            raise InvalidValue(f"the project requires {named} of conda, which clusters of Databricks do not have",
+                               hint="name packages of an index instead, or run with --env-manager local")
     for line in lines:
         if line.startswith("-") or "file:" in line:
             raise InvalidValue(f"the project requires {line!r}, which a cluster of Databricks cannot install",
@@ -247,11 +268,17 @@ def _uploaded(workspace: Transport, path: str, content: bytes) -> str:
             return path
 
     def ask(verb: str, **fields: Any) -> Any:
-        # Not again by itself: a block that arrived and was not answered would be there twice.
+        # Not one by one again: a block that arrived and was not answered would be there twice.
         return workspace.request("POST", _DBFS + verb, json=fields, timeout=_SECONDS, retry=False).json()
 
-    handle = ask("create", path=inside, overwrite=True)["handle"]
-    for start in range(0, len(content), _BLOCK):
-        ask("add-block", handle=handle, data=base64.b64encode(content[start:start + _BLOCK]).decode())
-    ask("close", handle=handle)
+    for left in reversed(range(_TRIES)):
+        try:
+            handle = ask("create", path=inside, overwrite=True)["handle"]
+            for start in range(0, len(content), _BLOCK):
+                ask("add-block", handle=handle, data=base64.b64encode(content[start:start + _BLOCK]).decode())
+            ask("close", handle=handle)
+            break
+        except StoreUnavailable:
+            if not left:
+                raise
     return path

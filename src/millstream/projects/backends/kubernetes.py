@@ -259,8 +259,11 @@ class _KubernetesRun(RemoteRun):
         given: dict[str, int] = {}
         while True:
             ended = self._now().ended
-            for name in [] if self._cancelled else [pod["metadata"]["name"] for pod in self._place.pods()]:
-                with contextlib.suppress(errors.NotFound, InvalidValue, errors.BadRequest):
+            pods: list[dict[str, Any]] = []
+            with contextlib.suppress(errors.StoreUnavailable):
+                pods = self._place.pods()
+            for name in [pod["metadata"]["name"] for pod in pods]:
+                with contextlib.suppress(errors.NotFound, InvalidValue, errors.BadRequest, errors.StoreUnavailable):
                     lines = self._place.lines(self._place.core.read_namespaced_pod_log, name, self._place.namespace,
                                               container=self._place.container, follow=not ended, silence=_SILENCE)
                     for number, line in enumerate(lines):

@@ -33,6 +33,7 @@ from millstream.projects.backends.remote import (
     Seen,
     check_config,
     is_loopback,
+    refuse_image,
     seconds_of,
     tag,
     variables_of,
@@ -78,10 +79,11 @@ class RayBackend:
     def submit(self, job: Job) -> SubmittedRun:
         """Send the project to the cluster and start its command there.
 
-        Requirements of the project become Ray's ``pip``, unless the configuration has ``pip``, ``uv`` or ``conda`` or
-        the environment manager is ``local``. Raises Unreachable for a cluster that does not answer, InvalidValue for
-        what it does not take.
+        Requirements of the project become Ray's ``pip``, or ``conda`` where they are of conda, unless the configuration
+        has one of them or ``uv``, or the environment manager is ``local``. Raises Unreachable for a cluster that does
+        not answer, InvalidValue for what it does not take.
         """
+        refuse_image(job, self.name)
         config = job.backend_config
         check_config(config, _CONFIG, self.name)
         address = _address(config)
@@ -144,7 +146,8 @@ class _RayRun(RemoteRun):
 
     def _read(self) -> str:
         try:
-            return str(self._server.request("GET", f"{self._path}/logs", timeout=_SECONDS).json().get("logs") or "")
+            told = self._server.request("GET", f"{self._path}/logs", timeout=_SECONDS, retry=False).json()
+            return str(told.get("logs") or "")
         except EndpointNotFound:
             return ""
 
@@ -206,9 +209,15 @@ def _runtime(job: Job, variables: Mapping[str, str], files: str) -> dict[str, An
     made: dict[str, Any] = {"working_dir": files, **given}
     made["env_vars"] = {**{str(name): str(value) for name, value in given.get("env_vars", {}).items()}, **variables}
     described = job.environment
-    if (isinstance(described, Description) and job.environment_manager != "local"
-            and not {"pip", "uv", "conda"} & set(given) and described.requirements):
-        made["pip"] = [_placed(line, job.folder) for line in described.requirements]
+    if (not isinstance(described, Description) or job.environment_manager == "local"
+            or {"pip", "uv", "conda"} & set(given)):
+        return made
+    lines = [_placed(line, job.folder) for line in described.requirements]
+    if described.conda is not None and described.conda.own:
+        made["conda"] = {"channels": list(described.conda.channels),
+                         "dependencies": [*described.conda.packages, *([{"pip": lines}] if lines else [])]}
+    elif lines:
+        made["pip"] = lines
     return made
 
 

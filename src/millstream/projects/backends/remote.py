@@ -12,15 +12,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from millstream.entities import RunStatus
-from millstream.errors import InvalidValue, MillstreamError, NotInTime, StoreUnavailable
+from millstream.errors import InvalidValue, MillstreamError, NotInTime, NotSupported, StoreUnavailable
 from millstream.operations import GetRun, SetTag
+from millstream.projects.files import DockerEnvironment
 from millstream.projects.job import Job
 from millstream.projects.recording import LOG_FILE, finish
 from millstream.projects.submitted import SubmittedRun
 from millstream.stores.opening import scheme_of
 from millstream.tracking import stores
 
-__all__ = ["RemoteRun", "Seen", "check_config", "is_loopback", "seconds_of", "tag", "variables_of"]
+__all__ = ["RemoteRun", "Seen", "check_config", "is_loopback", "refuse_image", "seconds_of", "tag", "variables_of"]
 
 logger = logging.getLogger("millstream")
 
@@ -116,9 +117,9 @@ class RemoteRun(SubmittedRun):
         with self._lock:
             if self._now().ended:
                 return
-            self._cancelled = True
             self._keep_output()  # with a job its output may go
             self._stop()
+            self._cancelled = True
         pause, asked = _FIRST_PAUSE, time.monotonic()
         while not self._now().ended:
             self._again.wait(pause)
@@ -133,7 +134,9 @@ class RemoteRun(SubmittedRun):
         pause = _FIRST_PAUSE
         while True:
             ended = self._now().ended
-            text = self._output if ended else self._read()
+            text = self._output if ended else ""
+            with contextlib.suppress(StoreUnavailable):
+                text = text or self._read()
             lines = text.splitlines(keepends=True)
             if lines and not ended and not lines[-1].endswith("\n"):
                 lines.pop()  # the rest of it comes
@@ -207,6 +210,14 @@ class RemoteRun(SubmittedRun):
 def tag(job: Job, name: str, value: str) -> None:
     """Note something that a backend found out on the run of a job."""
     stores.store(job.tracking_uri).execute(SetTag(job.run_id, name, value))
+
+
+def refuse_image(job: Job, backend: str) -> None:
+    """Raises NotSupported for a project that asks for an image, where a backend has none."""
+    if isinstance(job.environment, DockerEnvironment):
+        raise NotSupported(f"the project runs in the image {job.environment.image}, and the backend {backend} in none",
+                           hint="run it with the backend local or kubernetes, or without its image: "
+                                "--env-manager local")
 
 
 def variables_of(job: Job, *, near: bool = False, address: str | None = None) -> dict[str, str]:

@@ -20,7 +20,7 @@ from millstream.entities import RunStatus
 from millstream.environments.descriptions import Description
 from millstream.environments.lines import distribution_in
 from millstream.errors import EnvironmentFailed, InvalidValue, NotSupported
-from millstream.projects.backends.remote import check_config, variables_of
+from millstream.projects.backends.remote import check_config, refuse_image, variables_of
 from millstream.projects.commands import Command
 from millstream.projects.job import Job
 from millstream.projects.submitted import SubmittedRun
@@ -60,6 +60,7 @@ class SparkBackend:
         """
         from millstream.projects.backends.local import LocalBackend
 
+        refuse_image(job, self.name)
         config = job.backend_config
         check_config(config, _CONFIG, self.name)
         program, home = _program(job)

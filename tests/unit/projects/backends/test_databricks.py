@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from millstream.environments.conda_files import Conda
 from millstream.environments.descriptions import Description
-from millstream.errors import EntryPointNotFound, InvalidValue, Unauthenticated, Unreachable
+from millstream.errors import EntryPointNotFound, InvalidValue, NotSupported, Unauthenticated, Unreachable
+from millstream.projects.backends import find
 from millstream.projects.commands import command_of
 from millstream.projects.files import ProjectFile, parse
 from millstream.projects.job import Job
@@ -152,6 +154,23 @@ class TestRun:
         local = Description("requirements", tracking / "r.txt", requirements=("a @ file:///a.whl",))
         with pytest.raises(InvalidValue, match="cannot install"):
             submitted(a_job(tracking, server, **{**fields, "environment": local}))
+        conda = Description("conda", tracking / "c.yaml", conda=Conda(("python=3.11", "gdal=3.9")))
+        with pytest.raises(InvalidValue, match="requires gdal=3.9 of conda"):
+            submitted(a_job(tracking, server, **{**fields, "environment": conda}))
+
+    def test_an_upload_that_breaks_off_begins_anew(self, workspace: Workspace, tracking: Path, server: str) -> None:
+        lost = iter([503])
+        workspace.refuse = lambda method, path: next(lost, None) if path.endswith("add-block") else None
+        run = submitted(a_job(tracking, server))
+        workspace.go()
+        assert run.wait(20) and len(workspace.asked("/api/2.0/dbfs/create")) == 3
+
+    @pytest.mark.parametrize("backend", ["databricks", "ray", "spark"])
+    def test_a_project_in_an_image(self, workspace: Workspace, tracking: Path, server: str, backend: str) -> None:
+        file = jobs.docker()
+        job = a_job(tracking, server, file=file, environment=file.docker_env, environment_manager="docker")
+        with pytest.raises(NotSupported, match=f"in the image team/base:1, and the backend {backend} in none"):
+            find(backend).submit(job)
 
 
 class TestSparkJobs:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from millstream.environments.conda_files import Conda
 from millstream.environments.descriptions import Description
 from millstream.errors import InvalidValue, MillstreamError, Unauthenticated, Unreachable
 from millstream.projects.job import Job
@@ -124,6 +125,17 @@ class TestJob:
         elsewhere = Description("requirements", folder / "r.txt", requirements=("a @ file:///other/a.whl",))
         with pytest.raises(InvalidValue, match="the cluster does not have"):
             submitted(jobs.job(folder, config={"address": server.address}, **{**given, "environment": elsewhere}))
+
+
+    def test_packages_of_conda(self, server: JobServer, tracking: Path) -> None:
+        folder = jobs.project(tracking / "p")
+        described = Description("conda", folder / "conda.yaml", requirements=("click",),
+                                conda=Conda(("python=3.11", "gdal=3.9"), ("conda-forge",)))
+        submitted(jobs.job(folder, config={"address": server.address}, environment=described,
+                           environment_manager="conda"))
+        assert server.job["runtime_env"]["conda"] == {
+            "channels": ["conda-forge"], "dependencies": ["python=3.11", "gdal=3.9", {"pip": ["click"]}],
+        }
 
 
 class TestGone:
