@@ -173,8 +173,7 @@ class _Plan:
     def key(self) -> str:
         python = self.interpreter
         told = [_LAYOUT, *([python.text, python.machine, os.path.realpath(python.path)] if python else []),
-                [_by_content(line) for line in self.requirements], self.constraints, self.seeds,
-                self.ours and asdict(self.ours)]
+                *map(_ordered, (self.requirements, self.constraints, self.seeds)), self.ours and asdict(self.ours)]
         if self.conda:
             told += [platform.machine(), asdict(self.conda)]
         if self.variables:
@@ -196,6 +195,12 @@ def _suits(interpreter: interpreters.Interpreter, ours: Ourselves) -> None:
 def _placed(line: str) -> str:
     """A requirement that is a file, with its place: uv works in another folder."""
     return Path(line).expanduser().absolute().as_uri() if ARCHIVE.fullmatch(line) else line
+
+
+def _ordered(lines: tuple[str, ...]) -> list[list[str]]:
+    """Lines as they count for the key: options in their order, requirements in any."""
+    options = [line for line in lines if line.startswith("-")]
+    return [options, sorted({_by_content(line) for line in lines if not line.startswith("-")})]
 
 
 def _by_content(line: str) -> str:

@@ -19,11 +19,11 @@ from millstream.environments.conda_files import Conda
 from millstream.environments.lines import Requirements, read_requirements
 from millstream.errors import InvalidValue, NotFound
 
-__all__ = ["CONDA_FILES", "PYTHON_ENV_FILE", "Description", "Kind", "describe", "mapping_in", "python_env"]
+__all__ = ["PYTHON_ENV_FILE", "Description", "Kind", "describe", "mapping_in", "python_env"]
 
 Kind = Literal["python_env", "conda", "requirements", "pyproject"]
 PYTHON_ENV_FILE = "python_env.yaml"
-CONDA_FILES = ("conda.yaml", "conda.yml")
+_CONDA_FILES = ("conda.yaml", "conda.yml")
 _OTHER_CONDA_FILES = ("environment.yml", "environment.yaml")  # conda's own names, which MLflow does not look for
 _REQUIREMENTS_FILE = "requirements.txt"
 
@@ -55,8 +55,8 @@ def describe(
 
     ``python_env`` and ``conda_env`` are the files that an MLproject file names, relative to the folder. Without them it
     is the first of ``python_env.yaml``, ``conda.yaml``, ``pyproject.toml`` beside ``uv.lock``, ``requirements.txt``,
-    ``environment.yml`` and a ``pyproject.toml`` with a ``[project]``. Raises NotFound for a named file that is not there, and InvalidValue,
-    with the file's name, for what cannot be read or is no requirement.
+    ``environment.yml`` and a ``pyproject.toml`` with a ``[project]``. Raises NotFound for a named file that is not
+    there, and InvalidValue, with the file's name, for what cannot be read or is no requirement.
     """
     root = Path(folder).resolve()
     if python_env is not None:
@@ -65,7 +65,7 @@ def describe(
         return _conda(_named(root, conda_env, "conda_env"), root)
     if (root / PYTHON_ENV_FILE).is_file():
         return _python_env(root / PYTHON_ENV_FILE, root)
-    conda = _first(root, CONDA_FILES)
+    conda = _first(root, _CONDA_FILES)
     if conda:
         return _conda(conda, root)
     project = root / native.FILE

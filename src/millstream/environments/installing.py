@@ -22,10 +22,11 @@ __all__ = ["AS_ARGUMENTS", "Workplace"]
 
 logger = logging.getLogger("millstream")
 
-# Options of pip's files that uv takes on its command line only. The last is uv's own: a lock has said where everything
-# comes from.
+# Options of pip's files that uv takes on its command line only. The last is uv's own: a lock has said what comes from
+# where, so that every index is as good as another.
 AS_ARGUMENTS = {"--pre": ("--prerelease", "allow"), "--prefer-binary": (), "--require-hashes": ("--require-hashes",),
-                "--trusted-host": ("--allow-insecure-host",), "--no-sources": ("--no-sources",)}
+                "--trusted-host": ("--allow-insecure-host",),
+                "--no-sources": ("--no-sources", "--index-strategy", "unsafe-best-match")}
 _LEFT_OUT = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT",
              "UV_PROJECT", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL")
 

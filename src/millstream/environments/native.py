@@ -51,8 +51,9 @@ def read(path: Path) -> Native | None:
     asked = project.get("requires-python") or _caret(_table(poetry, "dependencies").get("python"))
     python = pinned_python(root) or (str(asked) if asked else None)
     package = _table(content, "tool", "uv").get("package", "build-system" in content)
-    indexes = _indexes(_table(content, "tool", "uv"))
-    if (root / LOCK).is_file():
+    has_lock = (root / LOCK).is_file()
+    indexes = _indexes(_table(content, "tool", "uv"), has_lock)
+    if has_lock:
         lines = ["--no-sources", *exported(root)]
     elif package and poetry.get("package-mode", True):
         lines = ["."]
@@ -101,21 +102,30 @@ def exported(root: Path) -> list[str]:
 
 def locked(root: Path, *options: str) -> str:
     """What ``uv export`` says of the lock in ``root``, as a requirements file. Raises InvalidValue with its error."""
-    command = [interpreters.uv(), "export", "--project", str(root), "--frozen", "--no-header", "--no-annotate",
+    command = [interpreters.uv(), "export", "--frozen", "--no-header", "--no-annotate",
                "--offline", "--quiet", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                          cwd=root)
     if done.returncode:
         raise InvalidValue(f"uv cannot read the lock of {root}: {' '.join(done.stderr.split())}",
                            hint="name groups and extras that its pyproject.toml has, and run `uv lock` again")
     return done.stdout
 
 
-def _indexes(settings: dict[str, Any]) -> list[str]:
-    """The package indexes that a project names for uv, as pip's options: a lock may pin what only they have."""
+def _indexes(settings: dict[str, Any], has_lock: bool) -> list[str]:
+    """The package indexes that a project names for uv, as pip's options: a lock may pin what only they have.
+
+    Those for single packages count with a lock only, which says what comes from them.
+    """
     lines = []
     for index in settings.get("index") or []:
-        if isinstance(index, dict) and re.match(r"(?:https?|file)://\S+$", str(index.get("url"))):
-            lines.append(f"{'--index-url' if index.get('default') else '--extra-index-url'} {index['url']}")
+        url = str(index.get("url")) if isinstance(index, dict) else ""
+        if url.startswith("-") or (index.get("explicit") and not has_lock):
+            continue
+        if index.get("format") == "flat":
+            lines.append(f"--find-links {url}")
+        elif re.match(r"(?:https?|file)://\S+$", url):
+            lines.append(f"{'--index-url' if index.get('default') else '--extra-index-url'} {url}")
     return lines
 
 

@@ -115,6 +115,14 @@ class TestKeys:
         assert len({key_of(one) for one in environments}) == len(environments)
         assert key_of(wanted(shelf, "beam")) == key_of(environments[0])
 
+    def test_requirements_count_in_any_order_and_indexes_in_theirs(self) -> None:
+        def key(*lines: str) -> str:
+            return key_of(Environment(requirements=lines))
+
+        indexes = ("--index-url https://a.example.org", "--extra-index-url https://b.example.org")
+        assert key(*indexes, "beam", "roof==1") == key(*indexes, "roof==1", "beam")
+        assert key(*indexes, "beam") != key(*reversed(indexes), "beam")
+
     def test_a_wheel_counts_by_its_content_and_not_by_its_folder(self, tmp_path: Path) -> None:
         keys = []
         for code in ("x = 1\n", "x = 2\n"):

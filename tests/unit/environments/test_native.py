@@ -12,6 +12,7 @@ from millstream.environments.descriptions import describe
 from millstream.environments.places import EXPORTS
 from millstream.environments.preparing import prepare
 from millstream.errors import InvalidValue
+from tests.unit.environments.wheels import wheel
 
 PROJECT = "[project]\nname = 'house'\nversion = '1'\nrequires-python = '>=3.9'\ndependencies = ['six>=1.16', 'click']\n"
 BUILT = "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n"
@@ -56,11 +57,28 @@ def test_the_python_of_the_folder_comes_first(project: Path) -> None:
 
 
 def test_its_indexes_count(project: Path) -> None:
+    (project / "shelf").mkdir()
     text = PROJECT + ("[[tool.uv.index]]\nname = 'a'\nurl = 'https://example.org/a'\ndefault = true\n"
                       "[[tool.uv.index]]\nname = 'b'\nurl = 'https://example.org/b'\n"
-                      "[[tool.uv.index]]\nname = 'c'\nurl = '--target /tmp'\n")
-    assert requirements(project, text) == ("--index-url https://example.org/a",
-                                           "--extra-index-url https://example.org/b", "six>=1.16", "click")
+                      "[[tool.uv.index]]\nname = 'c'\nurl = 'https://example.org/c'\nexplicit = true\n"
+                      "[[tool.uv.index]]\nname = 'd'\nurl = 'shelf'\nformat = 'flat'\n"
+                      "[[tool.uv.index]]\nname = 'e'\nurl = '--target /tmp'\n")
+    assert requirements(project, text) == (
+        "--index-url https://example.org/a", "--extra-index-url https://example.org/b",
+        f"--find-links {(project / 'shelf').as_uri()}", "six>=1.16", "click")
+
+
+def test_a_lock_says_what_comes_from_an_index_for_single_packages(project: Path) -> None:
+    wheel(project / "shelf", "beam", "1.0")
+    (project / "pyproject.toml").write_text(
+        "[project]\nname = 'house'\nversion = '1'\nrequires-python = '>=3.9'\ndependencies = ['beam', 'six']\n"
+        "[tool.uv.sources]\nbeam = { index = 'ours' }\n"
+        "[[tool.uv.index]]\nname = 'ours'\nurl = 'shelf'\nformat = 'flat'\nexplicit = true\n")
+    subprocess.run([interpreters.uv(), "lock", "--quiet"], cwd=project, check=True)
+    found = describe(project)
+    assert found is not None
+    made = prepare(found, seeded=False)
+    assert subprocess.check_output([made.python, "-c", "import beam, six; print(beam.version)"], text=True) == "1.0\n"
 
 
 class TestPoetry:
@@ -91,7 +109,7 @@ def test_a_lock_says_what_is_installed(project: Path, root: Path) -> None:
     (project / "pyproject.toml").write_text(PROJECT.replace("six>=1.16", "six<1.17") + BUILT)
     (project / "house").mkdir()
     (project / "house" / "__init__.py").write_text("built = True\n")
-    subprocess.run([interpreters.uv(), "lock", "--quiet", "--project", project], check=True)
+    subprocess.run([interpreters.uv(), "lock", "--quiet"], cwd=project, check=True)
     # As if another release had come since: the lock says 1.16.0 still.
     for name in ("pyproject.toml", "uv.lock"):
         text = (project / name).read_text()
