@@ -19,7 +19,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, cast
 
 from millstream.entities import Run
-from millstream.errors import FunctionFailed, InvalidValue
+from millstream.errors import FunctionFailed, InvalidValue, NotInTime
+from millstream.operations.limits import TAG_LENGTH
 from millstream.projects.loopback import served
 from millstream.tracking.client import MlflowClient
 from millstream.tracking.logging import log_params, set_tags
@@ -34,6 +35,7 @@ from millstream.tuning.searches import NUMBER, STATE, Search, flat, search_run, 
 RECORD = "millstream.trial.record"
 SEED = "millstream.search.seed"
 _ERROR = "error"
+_DIRECTION = "direction"
 _DIRECTIONS = ("minimize", "maximize")
 
 
@@ -56,22 +58,24 @@ def search(
     killed, the processes of its trials end too. With the ``run_id`` of a search it goes on: trials that are over count,
     those that were interrupted are tried again, until ``n_trials`` are over. After ``timeout`` seconds no more begin.
 
-    Raises InvalidValue for a wrong argument and for a search of another space, what starting a project raises, and
-    FunctionFailed when not one trial succeeded.
+    Raises InvalidValue for a wrong argument and for a search of another space, what starting a project raises,
+    FunctionFailed when not one trial succeeded, and NotInTime when none began.
     """
     if n_trials < 1 or parallel < 1:
         raise InvalidValue(f"n_trials and parallel are at least 1, not {n_trials} and {parallel}")
     if direction not in _DIRECTIONS:
         raise InvalidValue.of("direction", direction, "it is minimize or maximize")
+    if sound_keys({metric: None}) != {metric: None}:
+        raise InvalidValue.of("metric", metric, "a metric's name has no such characters")
     tried = cast(Objective, objective) if hasattr(objective, "start") else FunctionObjective(objective, metric)
     with search_run(run_name, tags, run_id) as found:
-        before = _Before.of(found, tried.metric)
+        before = _Before.of(found, tried.metric, direction)
         chosen = before.seed if seed is None else seed
         proposals = proposals_for(
             space, algorithm, maximize=direction == "maximize", seed=chosen, parallel=parallel
         )
         found.tag({
-            "direction": direction.upper(), "library": proposals.library, "parallel": parallel, "n_trials": n_trials,
+            _DIRECTION: direction.upper(), "library": proposals.library, "parallel": parallel, "n_trials": n_trials,
             SEED: chosen,
         })
         under_way = _Searching(found, tried, proposals, maximize=direction == "maximize")
@@ -91,9 +95,11 @@ class _Before:
         self.interrupted = interrupted
 
     @classmethod
-    def of(cls, found: Search, metric: str) -> _Before:
+    def of(cls, found: Search, metric: str, direction: str) -> _Before:
         told = MlflowClient().get_run(found.run_id).data.tags
         seed = int(told[SEED]) if SEED in told else random.SystemRandom().getrandbits(31)
+        if SEED in told and told[_DIRECTION] != direction.upper():
+            raise InvalidValue.of("direction", direction, f"the search began with {told[_DIRECTION].lower()}")
         children: list[Run] = search_runs(
             [found.experiment_id], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{found.run_id}'", output_format="list"
         )
@@ -181,16 +187,22 @@ class _Searching:
 
     def _try(self, proposal: Proposal) -> tuple[str, float | None, str | None]:
         """The run of the trial, its value and its error."""
-        with self._search.trial(proposal.number, {RECORD: json.dumps(proposal.record)}) as child:
+        record = json.dumps(proposal.record)
+        if len(record) > TAG_LENGTH:
+            raise InvalidValue(
+                f"a configuration of {len(record):,} characters cannot be kept; a run takes {TAG_LENGTH:,}",
+                hint="search over fewer parameters, or with shorter names and choices",
+            )
+        with self._search.trial(proposal.number, {RECORD: record}) as child:
             if not self._objective.logs_params:
                 log_params(sound_keys(flat(proposal.config)))
             outcome = self._outcome(proposal, child.run_id)
-            if self._stopping:
-                child.status = "KILLED"
-                return child.run_id, None, outcome.error
             if outcome.error is None:
                 set_tags({STATE: COMPLETE})
                 return child.run_id, outcome.metrics[self._objective.metric], None
+            if self._stopping:
+                child.status = "KILLED"
+                return child.run_id, None, outcome.error
             child.status = "FAILED"
             set_tags({STATE: FAIL, _ERROR: outcome.error})
             return child.run_id, None, outcome.error
@@ -216,8 +228,11 @@ class _Searching:
         with self._lock:
             self._stopping = True
             live = list(self._live)
-        for attempt in live:
-            attempt.cancel()
+        cancelling = [threading.Thread(target=attempt.cancel) for attempt in live]
+        for thread in cancelling:
+            thread.start()
+        for thread in cancelling:
+            thread.join()
 
     def _note(self, proposal: Proposal, run_id: str, value: float | None, error: str | None) -> None:
         self._proposals.tell(proposal, value)
@@ -238,6 +253,8 @@ class _Searching:
     def result(self) -> SearchResult:
         """What came out. Raises FunctionFailed when nothing did."""
         best = self._best()
+        if not self._over:
+            raise NotInTime("no trial began before the timeout", hint="search for longer")
         if best is None:
             raise FunctionFailed(
                 f"not one of {len(self._over)} trials succeeded; the first ended with: {self._error}",

@@ -22,7 +22,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 import millstream
 from millstream import tuning
 from millstream.entities import Run
-from millstream.errors import FunctionFailed, InvalidValue
+from millstream.errors import FunctionFailed, InvalidValue, NotInTime
 from millstream.tracking.tags import MLFLOW_PARENT_RUN_ID
 from millstream.tuning.proposals import proposals_for
 from tests.servers.processes import wait_until
@@ -134,12 +134,14 @@ def test_a_search_goes_on_with_its_own_space_only() -> None:
         tuning.search(square, FLOATS, 2, run_id=run_id)
     with pytest.raises(InvalidValue, match="another space: with x"):
         tuning.search(square, {"y": hp.uniform("y", -1, 1)}, 2, run_id=run_id)
+    with pytest.raises(InvalidValue, match="began with minimize"):
+        tuning.search(square, {"x": hp.uniform("x", -1, 1)}, 2, run_id=run_id, direction="maximize")
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"n_trials": 0}, {"parallel": 0}, {"direction": "up"}, {"space": {}}, {"space": 3},
+        {"n_trials": 0}, {"parallel": 0}, {"direction": "up"}, {"metric": "a[0]"}, {"space": {}}, {"space": 3},
         {"algorithm": hyperopt.tpe.suggest}, {"space": {"x": hp.uniform("x", 0, 1)}, "algorithm": "tpe"},
     ],
     ids=str,
@@ -156,9 +158,30 @@ def test_an_objective_that_cannot_be_sent_is_refused() -> None:
     assert millstream.MlflowClient().search_runs(["0"]) == []
 
 
+def test_a_configuration_that_no_run_can_keep_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="cannot be kept"):
+        tuning.search(square, {f"{'long' * 20}{number}": FloatDistribution(0, 1) for number in range(100)}, 1)
+
+
+def test_runs_that_a_trial_starts_are_where_the_search_is(tracking: Path) -> None:
+    def nested(config: dict[str, Any]) -> float:
+        with millstream.start_run(nested=True, run_name="inner"):
+            millstream.log_metric("inside", config["x"])
+        return float(config["x"])
+
+    with millstream.start_run(experiment_id=millstream.create_experiment("elsewhere")) as search:
+        result = tuning.search(nested, FLOATS, 1)
+    found = millstream.MlflowClient().search_runs([search.info.experiment_id])
+    assert {run.info.run_name: run.data.tags.get(MLFLOW_PARENT_RUN_ID) for run in found} == {
+        search.info.run_name: None, "trial-0": search.info.run_id, "inner": result.best.run_id,
+    }
+
+
 def test_no_trial_begins_after_the_timeout() -> None:
-    with pytest.raises(FunctionFailed, match="not one of 0"):
+    with pytest.raises(NotInTime):
         tuning.search(square, FLOATS, 5, timeout=0)
+    (search,) = millstream.MlflowClient().search_runs(["0"])
+    assert search.info.status == "FAILED"
 
 
 def test_proposals_depend_on_seed_and_number_and_what_was_told() -> None:
