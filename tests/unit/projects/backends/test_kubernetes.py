@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,16 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from millstream.errors import EnvironmentFailed, InvalidValue, NotInTime, PermissionDenied, Unauthenticated, Unreachable
+from millstream import projects
+from millstream.errors import (
+    EnvironmentFailed,
+    InvalidValue,
+    NotInTime,
+    PermissionDenied,
+    ProjectFailed,
+    Unauthenticated,
+    Unreachable,
+)
 from millstream.projects.backends.job_templates import job_name, label_of, manifest
 from millstream.projects.job import Job
 from millstream.projects.submitted import SubmittedRun
@@ -318,3 +328,44 @@ class TestNames:
         manifest(template, "job.yaml", name="n", container="c", image="i", command=["a"], variables={"A": "1"},
                  labels={})
         assert template == yaml.safe_load(TEMPLATE)
+
+
+class TestProjects:
+    """The whole way, from the project's folder."""
+
+    def folder(self, tracking: Path) -> Path:
+        folder = jobs.project(tracking / "project")
+        (folder / "MLproject").write_text(
+            "name: Loan default\ndocker_env: {image: team/base:1}\n"
+            "entry_points: {main: {parameters: {rate: float, data: path}, command: 'python train.py {rate} {data}'}}\n"
+        )
+        return folder
+
+    def start(self, tracking: Path, **arguments: Any) -> SubmittedRun:
+        config = {"kube-job-template-path": "job.yaml", "image": "team/loan:1"}
+        (tracking / "backend.json").write_text(json.dumps(config))
+        return projects.run(str(self.folder(tracking)), parameters={"rate": "0.5", "data": "s3://bucket/in.csv"},
+                            backend="kubernetes", backend_config=str(tracking / "backend.json"), **arguments)
+
+    def test_a_run_that_nobody_waits_for_is_recorded(self, cluster: Cluster, tracking: Path) -> None:
+        run = self.start(tracking, synchronous=False)
+        cluster.start()
+        command = cluster.job["spec"]["template"]["spec"]["containers"][0]["command"]
+        assert command == ["python", "train.py", "0.5", "s3://bucket/in.csv"]
+        cluster.end()
+        wait_until(lambda: MlflowClient().get_run(run.run_id).info.status == "FINISHED", 30, "the end")
+        tags = MlflowClient().get_run(run.run_id).data.tags
+        assert (tags["mlflow.project.backend"], tags["mlflow.project.env"]) == ("kubernetes", "docker")
+
+    def test_a_failure_is_told(self, cluster: Cluster, tracking: Path) -> None:
+        def fail() -> None:
+            wait_until(lambda: bool(cluster.jobs), 30, "the job")
+            cluster.start()
+            cluster.write("ValueError: no data")
+            cluster.end(3)
+
+        failing = threading.Thread(target=fail)
+        failing.start()
+        with pytest.raises(ProjectFailed, match=r"its command ended with status 3; its last lines:\nValueError"):
+            self.start(tracking)
+        failing.join()
