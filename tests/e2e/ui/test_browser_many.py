@@ -209,6 +209,7 @@ def test_all_of_a_filter_is_compared_by_the_filter(open_page: Opener, many: str,
     page = open_page(f"/exp/{many}?q=params.half+%3D+'0'")
     expect(page.get_by_text("23 runs", exact=True)).to_be_visible()
     grid(page).get_by_role("checkbox", name="Select all rows").check()
+    expect(page.get_by_role("region", name="Selected runs")).to_contain_text("All 23 runs selected")
     page.keyboard.press("c")
     page.wait_for_url(f"**/compare?exp={many}&q=*")
     expect(page.get_by_text("23 runs").first).to_be_visible()

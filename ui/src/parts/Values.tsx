@@ -15,6 +15,11 @@ export function Num({ value, digits = ALL_DIGITS }: { value: Figure | null | und
   return <span className="figure" data-tip={full.length > text.length ? full : undefined}>{text}</span>;
 }
 
+/** A key, that breaks between its words where there is no room for it. */
+export function KeyName({ children }: { children: string }) {
+  return <>{children.split(/(?<=[_./:-])/).map((part, at) => [at > 0 && <wbr key={at} />, part])}</>;
+}
+
 /** A whole number with separators. */
 export function Count({ value }: { value: number | null | undefined }) {
   return <span className="figure">{value === null || value === undefined ? "" : count(value)}</span>;

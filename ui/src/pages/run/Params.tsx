@@ -3,6 +3,7 @@ import type { Run } from "@/api/schema";
 import { counted } from "@/base/format";
 import { Button, CopyButton } from "@/parts/Button";
 import { Checkbox } from "@/parts/Dialog";
+import { KeyName } from "@/parts/Values";
 
 const STEP = 200;
 
@@ -31,7 +32,7 @@ export function Params({ run, other }: { run: Run; other: Run | undefined }) {
         <tbody>
           {found.slice(0, shown).map((key) => (
             <tr key={key} className={other && own.get(key) !== others.get(key) ? "differs" : undefined}>
-              <td>{key}</td><td className="mono">{own.get(key)}</td>{other && <td className="mono">{others.get(key)}</td>}
+              <td><KeyName>{key}</KeyName></td><td className="mono">{own.get(key)}</td>{other && <td className="mono">{others.get(key)}</td>}
             </tr>
           ))}
         </tbody>

@@ -5,7 +5,7 @@ import { Drawer } from "@/parts/Drawer";
 import { Markdown } from "@/parts/Sanitised";
 import { Loaded } from "@/parts/States";
 import { isOwn } from "@/parts/tags";
-import { Chip, Duration, Facts, Num, RunStatus, Time } from "@/parts/Values";
+import { Chip, Duration, Facts, KeyName, Num, RunStatus, Time } from "@/parts/Values";
 
 /** A run beside the table. */
 export default function Peek({ id, onClose }: { id: string; onClose: () => void }) {
@@ -23,9 +23,9 @@ export default function Peek({ id, onClose }: { id: string; onClose: () => void 
           <div className="chips">{(data?.tags ?? []).filter(isOwn).map((tag) => <Chip key={tag.key}>{tag.key} {tag.value}</Chip>)}</div>
           {data?.tags?.find((tag) => tag.key === "mlflow.note.content")?.value && <Markdown text={data.tags.find((tag) => tag.key === "mlflow.note.content")?.value ?? ""} />}
           <h3>Metrics</h3>
-          <table className="facts-table"><tbody>{(data?.metrics ?? []).slice(0, 200).map((metric) => <tr key={metric.key}><td>{metric.key}</td><td className="number"><Num value={metric.value} /></td></tr>)}</tbody></table>
+          <table className="facts-table"><tbody>{(data?.metrics ?? []).slice(0, 200).map((metric) => <tr key={metric.key}><td><KeyName>{metric.key}</KeyName></td><td className="number"><Num value={metric.value} /></td></tr>)}</tbody></table>
           <h3>Parameters</h3>
-          <table className="facts-table"><tbody>{(data?.params ?? []).slice(0, 200).map((param) => <tr key={param.key}><td>{param.key}</td><td className="mono">{param.value}</td></tr>)}</tbody></table>
+          <table className="facts-table"><tbody>{(data?.params ?? []).slice(0, 200).map((param) => <tr key={param.key}><td><KeyName>{param.key}</KeyName></td><td className="mono">{param.value}</td></tr>)}</tbody></table>
         </div>
       )}</Loaded>
     </Drawer>

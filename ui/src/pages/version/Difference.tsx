@@ -5,7 +5,7 @@ import { fieldValues, pairs, type Pair } from "@/pages/version/differences";
 import type { VersionModel } from "@/pages/version/model";
 import { Checkbox } from "@/parts/Dialog";
 import { Card } from "@/parts/States";
-import { Num } from "@/parts/Values";
+import { KeyName, Num } from "@/parts/Values";
 
 const SMALL_IS_GOOD = /loss|err|rmse|mse|mae|perplexity|deviance|latency|seconds/i;
 const DIGITS = 5;
@@ -32,7 +32,7 @@ export function Metrics({ own, other, only }: { own: Side; other: Side | null; o
           <tbody>
             {rows.map(({ key }) => (
               <tr key={key}>
-                <td>{key}</td><td className="number"><Num value={mine.get(key)} digits={DIGITS} /></td>
+                <td><KeyName>{key}</KeyName></td><td className="number"><Num value={mine.get(key)} digits={DIGITS} /></td>
                 {other && <><td className="number"><Num value={theirs.get(key)} digits={DIGITS} /></td><td className="number"><Change value={mine.get(key) ?? ""} before={theirs.get(key)} goal={SMALL_IS_GOOD.test(key) ? "min" : "max"} than={other.title.toLowerCase()} /></td></>}
               </tr>
             ))}
@@ -54,7 +54,7 @@ export function Values({ title, what, rows, own, other, only }: { title: string;
           <tbody>
             {shown.map((row) => (
               <tr key={row.key} className={other !== null && row.own !== row.other ? "version-differs" : undefined}>
-                <td className="mono">{row.key}</td><td className="mono">{row.own ?? <span className="soft">none</span>}</td>
+                <td className="mono"><KeyName>{row.key}</KeyName></td><td className="mono">{row.own ?? <span className="soft">none</span>}</td>
                 {other !== null && <td className="mono">{row.other ?? <span className="soft">none</span>}</td>}
               </tr>
             ))}
