@@ -33,6 +33,8 @@ export interface Comparison {
 const WINDOW = 5000;
 const MOST_RUNS = 10_000;
 const MOST_CELLS = 300_000;
+// What the server reads at once, in cells.
+const MOST_AT_ONCE = 500_000;
 const MOST_COLUMNS = 400;
 const SETTLED_MS = 1000;
 const FACTS = ["attributes.run_name", "attributes.status", "attributes.start_time", "attributes.duration", "attributes.experiment_id"];
@@ -58,14 +60,16 @@ export function columnsToRead(known: readonly RunColumn[], runs: number, chosen:
 async function readCells(wanted: Wanted, columns: readonly string[], signal: AbortSignal): Promise<Cells> {
   const asked = [...FACTS, ...columns];
   if (wanted.sel.length > 0) {
-    const table = await call(QueryRuns, { experiment_ids: [], run_ids: wanted.sel.slice(0, WINDOW), columns: asked, limit: WINDOW }, signal);
+    const runs = wanted.sel.slice(0, WINDOW);
+    const table = await call(QueryRuns, { experiment_ids: [], run_ids: runs, columns: asked, limit: runs.length }, signal);
     return { ids: table.ids ?? [], cols: (table.cols ?? {}) as Cells["cols"], total: wanted.sel.length };
   }
-  const request = { experiment_ids: [...wanted.exp], ...(wanted.q ? { filter: wanted.q } : {}), columns: asked, limit: WINDOW };
+  const limit = Math.min(WINDOW, Math.floor(MOST_AT_ONCE / asked.length));
+  const request = { experiment_ids: [...wanted.exp], ...(wanted.q ? { filter: wanted.q } : {}), columns: asked, limit };
   const first = await call(QueryRuns, { ...request, offset: 0 }, signal);
   const ids = [...first.ids ?? []];
   const cols = Object.fromEntries(asked.map((column) => [column, [...(first.cols?.[column] ?? []) as Cell[]]]));
-  for (let offset = WINDOW; offset < Math.min(first.total, MOST_RUNS); offset += WINDOW) {
+  for (let offset = limit; offset < Math.min(first.total, MOST_RUNS); offset += limit) {
     const next = await call(QueryRuns, { ...request, offset, snapshot: first.snapshot }, signal);
     ids.push(...next.ids ?? []);
     for (const column of asked) cols[column]?.push(...(next.cols?.[column] ?? []) as Cell[]);
