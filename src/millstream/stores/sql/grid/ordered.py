@@ -39,6 +39,7 @@ from millstream.stores.sql.transaction import Transaction
 from millstream.stores.sql.views.views import arrangements_of
 
 PARENT = "mlflow.parentRunId"
+_STARTED = Field("attribute", "start_time")
 _KEPT = 64
 _FEW = Limits().few
 
@@ -162,7 +163,9 @@ def _make(transaction: Transaction, asked: Asked, token: str, bound: int, kept: 
     chosen = matching(transaction, asked)
     if chosen is not None:
         runs = [run for run in runs if run in chosen]
-    for order in reversed(asked.orders):
+    for at, order in enumerate(reversed(asked.orders)):
+        if at == 0 and order.field == _STARTED and not order.ascending:
+            continue  # they come so
         runs = arranged(runs, values_of(transaction, asked.experiments, order.field), order.ascending)
     if asked.pinned and (named := arrangements_of(transaction, asked.experiments)):
         ahead = {row.id for row in find_rows(transaction, [run for one in named.values() for run in one.runs])}
