@@ -194,7 +194,7 @@ def _suits(interpreter: interpreters.Interpreter, ours: Ourselves) -> None:
 
 def _placed(line: str) -> str:
     """A requirement that is a file, with its place: uv works in another folder."""
-    return Path(line).expanduser().absolute().as_uri() if ARCHIVE.fullmatch(line) else line
+    return Path(os.path.expanduser(line)).absolute().as_uri() if ARCHIVE.fullmatch(line) else line
 
 
 def _ordered(lines: tuple[str, ...]) -> list[list[str]]:

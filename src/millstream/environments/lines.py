@@ -28,9 +28,8 @@ _ADDRESS = re.compile(r"(?:(?:git|hg|svn|bzr)\+(?:https?|ssh|file|git)|https?|fi
 ARCHIVE = re.compile(r"[\w./\\~][\w./\\~+ -]*\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)")
 _LINKS = re.compile(r"(?:-f|--find-links)[ =]+(?!\w+://)(\S+)")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable[ =]\s*)(\S.*)")
-_FOLDER = re.compile(
-    r"(?P<path>\.{1,2}|(?:\.{1,2}|~)?/[^\0\[;]*|[^\0\[;:@=<>]+/[^\0\[;:@=<>]*)(?P<extras>\[[\w, .-]*\])?"
-)
+_FOLDER = re.compile(r"(?:\.{1,2}|(?:\.{1,2}|~)?/[^\[;]*|[^\[;:@=<>]+/[^\[;:@=<>]*)(?:\[[\w, .-]*\])?")
+_EXTRAS = re.compile(r"\[[\w, .-]*\]$")
 _NAME_OF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -80,8 +79,9 @@ class _Reading(Requirements):
 
 
 def _read_file(path: Path, into: list[str], found: _Reading, above: tuple[Path, ...]) -> None:
-    path = path.expanduser()
-    place = path.resolve()
+    place = _resolved(path)
+    if place is None:
+        raise InvalidValue(f"the requirements name the file {path}, which is no path")
     if found.inside and not place.is_relative_to(found.inside):
         raise InvalidValue(f"the requirements name the file {path} outside of {found.inside}")
     if place in above:
@@ -105,7 +105,7 @@ def _read_lines(
         if include:
             target = found.constraints if include[1] in ("-c", "--constraint") else into
             name = include[2].strip("'\"")
-            beside = folder if found.root is None or (folder / name).exists() else found.root
+            beside = folder if found.root is None or os.path.exists(folder / name) else found.root
             _read_file(beside / name, target, found, above)
         else:
             here = _on_this_machine(line, (found.root, folder), where) if found.root else None
@@ -123,21 +123,28 @@ def _on_this_machine(line: str, folders: Iterable[Path], where: str) -> str | No
     text = editable[1].strip("'\"") if editable else line
     if re.match(r"(?:\w+\+)?\w+://", text) or re.match(r"[\w.-]+(?:\[.*\])?\s*@", text):
         return checked(re.sub(r"^(\w+\+.*)#egg=([\w.-]+)$", r"\2 @ \1", text), where) if editable else None
-    named = _FOLDER.fullmatch(text) or (ARCHIVE.fullmatch(text) and re.fullmatch(r"(?P<path>.*)(?P<extras>\Z)", text))
-    if not named and not editable:
+    if not editable and not _FOLDER.fullmatch(text) and not ARCHIVE.fullmatch(text):
         return None
-    path, extras = (named["path"], named["extras"] or "") if named else (text, "")
-    return _found(path, folders, line, where) + extras.replace(" ", "")
+    extras = _EXTRAS.search(text)
+    path = text[: extras.start()] if extras else text
+    return _found(path, folders, line, where) + (extras[0].replace(" ", "") if extras else "")
 
 
 def _found(path: str, folders: Iterable[Path], line: str, where: str) -> str:
     """The address of the file or folder ``path`` in the first of ``folders`` that has it."""
-    places = list(dict.fromkeys((folder / Path(path).expanduser()).resolve() for folder in folders))
+    places = [_resolved(folder / path) if path[:1] != "~" else _resolved(Path(path)) for folder in folders]
     for place in places:
-        if place.exists():
+        if place and os.path.exists(place):
             return place.as_uri()
-    raise NotFound(f"{line!r} in {where} names {places[0]}, which is not there",
+    raise NotFound(f"{line!r} in {where} names {places[0] or path}, which is not there",
                    hint="name a folder with a pyproject.toml or setup.py, or an archive, relative to the project")
+
+
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):  # no such user, or links in a circle
+        return None
 
 
 def _joined(text: str) -> list[str]:

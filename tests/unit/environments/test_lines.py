@@ -41,6 +41,7 @@ class TestOnThisMachine:
 
     @pytest.mark.parametrize(("line", "place"), [
         (".", ""), ("-e .", ""), ("--editable=.", ""), ("./lib", "lib"), ("-e ./lib", "lib"), ("-elib", "lib"),
+        ("-e lib[a]", "lib[a]"),
         ("tools/sub", "tools/sub"), ("-e 'a lib'", "a%20lib"), ("./lib/../lib", "lib"),
         (".[test]", "[test]"), ("-e ./lib[a, b]", "lib[a,b]"), ("lib/beam-1.0-py3-none-any.whl",
                                                                "lib/beam-1.0-py3-none-any.whl"),
@@ -103,7 +104,8 @@ def test_distributions_are_known_by_their_normalized_names() -> None:
 
 WORDS = st.sampled_from(["beam", "-e", ".", "./lib", "--index-url", "--pre", "--target", "-r", "-c", "x.txt", ";", "|",
                          "&&", "$(id)", "`id`", "==1.0", "@", "file:///", "git+ssh://h/x", " ", "\\\n", "\n", "\t",
-                         "#", "'", '"', "[a]", "--hash=sha256:00", "=", "https://h/x.whl", "\0", "\x85", "\u2028"])
+                         "#", "'", '"', "[a]", "--hash=sha256:00", "=", "https://h/x.whl", "\0", "\x85", "\u2028",
+                         "~", "~nobody/", "../", "x" * 300])
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -111,6 +113,10 @@ WORDS = st.sampled_from(["beam", "-e", ".", "./lib", "--index-url", "--pre", "--
 @example("beam\x85--target /tmp")
 @example("beam\u2028--target /tmp")
 @example("file:///x --target /tmp")
+@example("-r ~nobody/x")
+@example("-e ~nobody/x")
+@example("./" + "x" * 300)
+@example("-r " + "x" * 300)
 def test_whatever_is_read_an_installer_gets_nothing_else(tmp_path: Path, text: str) -> None:
     """A line is a requirement, an option that is known, or the address or name of an archive or folder."""
     for local in (tmp_path, None):
