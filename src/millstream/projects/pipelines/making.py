@@ -37,9 +37,9 @@ class Making:
     """What the steps of one pipeline have in common while they are made, from several threads.
 
     ``parent_run_id`` is the run of the pipeline, ``work`` its folder, ``code`` the project's code in there,
-    ``environment`` the key of its environment; ``say`` is told what happens, ``until_end`` closed behind the last step.
-    ``made`` are the steps that are made, ``tags`` those that every run of a step gets, ``last_run_id`` the run that was
-    opened last, and ``handles`` the steps that run now.
+    ``say`` is told what happens, ``until_end`` closed behind the last step. ``made`` are the steps that are made,
+    ``tags`` those that every run of a step gets, ``last_run_id`` the run that was opened last, and ``handles`` the
+    steps that run now.
     """
 
     plan: Plan
@@ -47,7 +47,6 @@ class Making:
     parent_run_id: str | None
     work: Path
     code: Code
-    environment: str
     say: Callable[[str], None]
     until_end: contextlib.ExitStack
     made: dict[str, Made] = field(default_factory=dict)
@@ -77,7 +76,7 @@ class Making:
         key = keys.key_of(
             step, code=code.without(self._described_otherwise()).digest,
             parameters=keys.by_content(step, values, plan.source.folder), inputs=self._inputs(step), data=data,
-            environment=self.environment,
+            environment=plan.environment_key,
         )
         if plan.options.cache and step.name not in plan.options.force:
             made = outputs.made_before(key, self.experiment_id, plan.tracking_uri)
@@ -121,11 +120,15 @@ class Making:
         return run
 
     def _run(self, step: Step, job: Job) -> None:
-        with self._changes:
-            if self.is_cancelled:
-                raise InvalidState("it was cancelled before it began")
-            handle = self.handles[step.name] = find("local").submit(job)
+        if self.is_cancelled:
+            raise InvalidState("it was cancelled before it began")
+        handle = find("local").submit(job)
         self.say(f"{step.name}: runs, as {job.run_id}")
+        with self._changes:
+            self.handles[step.name] = handle
+            is_late = self.is_cancelled
+        if is_late:
+            handle.cancel()
         try:
             with recording.beating(job.tracking_uri, job.run_id):
                 if not handle.wait():
@@ -188,9 +191,15 @@ class Making:
         """Record what the step reads as the data sets of its run."""
         from millstream.data.file_dataset import from_file
 
-        folder = self.plan.source.folder
-        read = [from_file(place if "://" in place else (folder / place).resolve(), place, digest[:16]).to_entity()
-                for place, digest in data.items()]
+        read = []
+        for place, digest in data.items():
+            if "://" in place:
+                read.append(from_file(place, place, digest).to_entity())
+                continue
+            path = (self.plan.source.folder / place).resolve()
+            files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+            profile = _json(num_files=len(files), size_bytes=sum(file.stat().st_size for file in files))
+            read.append(Dataset(place, digest[:16], "local", _json(uri=str(path)), profile=profile))
         for name, output in step.inputs:
             made = self.made[name]
             kept = made.outputs[output]

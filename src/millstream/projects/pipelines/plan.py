@@ -14,6 +14,7 @@ from millstream.projects import parameters
 from millstream.projects.commands import Command, command_of
 from millstream.projects.files import DockerEnvironment, EntryPoint
 from millstream.projects.pipelines import keys
+from millstream.projects.pipelines.code import Code, counted_files
 from millstream.projects.pipelines.graph import Step, placed, steps_of
 from millstream.projects.pipelines.options import Options
 
@@ -37,6 +38,7 @@ class Plan:
     values: Mapping[str, Mapping[str, str]]
     environment: Description | None
     environment_manager: str
+    environment_key: str
     tracking_uri: str
     options: Options = field(default_factory=Options)
 
@@ -69,15 +71,6 @@ class Plan:
             tracking_uri=self.tracking_uri, storage_dir=self.options.storage_dir,
         )
 
-    def environment_key(self) -> str:
-        """The key of the environment that all steps run in."""
-        if self.environment is None or self.environment_manager == "local":
-            return keys.environment_key()
-        from millstream.environments.building import key_of
-        from millstream.environments.preparing import environment_of
-
-        return key_of(environment_of(self.environment, manager=self.environment_manager))
-
 
 def planned(
     source: Source, project: ProjectFile, target: str, given: Mapping[str, Any], *,
@@ -103,11 +96,24 @@ def planned(
     wanted = steps[-1:] if alone else steps
     values = {step.name: {name: placed(value, step) for name, value in
                           parameters.resolved(step.entry_point, shared[step.name]).items()} for step in wanted}
-    plan = Plan(source, project, steps, shared, values, environment, environment_manager, tracking_uri, options)
+    _check_code(wanted, source.folder)
+    for step in wanted:
+        _check_data(step, steps, source.folder)
+    plan = Plan(source, project, steps, shared, values, environment, environment_manager,
+                _environment_key(environment, environment_manager), tracking_uri, options)
     for step in wanted:
         plan.command(step, plan.local_values(step, fetch=False))
-        _check_data(step, source.folder)
     return plan
+
+
+def _environment_key(environment: Description | None, manager: str) -> str:
+    """The key of the environment that all steps run in."""
+    if environment is None or manager == "local":
+        return keys.environment_key()
+    from millstream.environments.building import key_of
+    from millstream.environments.preparing import environment_of
+
+    return key_of(environment_of(environment, manager=manager))
 
 
 def _check(options: Options, steps: tuple[Step, ...]) -> None:
@@ -136,10 +142,22 @@ def _shared_out(steps: tuple[Step, ...], given: Mapping[str, Any]) -> dict[str, 
     return shared
 
 
-def _check_data(step: Step, folder: Path) -> None:
+def _check_code(steps: tuple[Step, ...], folder: Path) -> None:
+    if any(step.entry_point.code for step in steps):
+        code = Code(folder, dict.fromkeys(counted_files(folder), ""))
+        for step in steps:
+            code.only(step.entry_point.code, step.name)
+
+
+def _check_data(step: Step, steps: tuple[Step, ...], folder: Path) -> None:
+    made = {path: f"{one.name}.{output}" for one in steps for output, path in one.makes.items()}
     for place in step.entry_point.data:
         if "://" in place:
             continue
+        if os.path.normpath(place) in made:
+            output = made[os.path.normpath(place)]
+            raise BadPipeline(f"the data {place!r} of the entry point {step.name!r} is what the output {output} is",
+                              hint=f"add {output} to what {step.name!r} needs, and take it out of its data")
         if not (folder / place).exists():
             raise BadPipeline(f"the data {place!r} of the entry point {step.name!r} is not there",
                               hint=f"put it at {place} in the project's folder, or let another entry point make it")

@@ -129,7 +129,7 @@ class PipelineRun(SubmittedRun):
                 code = taken(self._plan.source.folder, work / "code", self._no_code())
                 snapshot.note(self._plan.source, self.run_id, self._uri, code)
                 making = Making(self._plan, self._run.info.experiment_id, self.run_id, work, code,
-                                self._plan.environment_key(), self._say, until_end, self._made)
+                                self._say, until_end, self._made)
                 with self._changed:
                     self._making = making
                     making.is_cancelled = self._is_cancelled
@@ -172,6 +172,8 @@ class PipelineRun(SubmittedRun):
 
     def _no_code(self) -> list[str | Path]:
         no_code: list[str | Path] = [*self._plan.no_code]
+        if self._plan.options.storage_dir is not None:
+            no_code.append(Path(self._plan.options.storage_dir).absolute())
         if scheme_of(self._uri) in ("", "file"):
             no_code.append(folder_of(self._uri))
         return no_code

@@ -29,7 +29,7 @@ def work_folder(root: str | os.PathLike[str] | None = None) -> Iterator[Path]:
 
     Those of pipelines that were killed are removed first: a lock that nobody holds tells them.
     """
-    place = Path(root or tempfile.gettempdir())
+    place = Path(root or tempfile.gettempdir()).absolute()
     place.mkdir(parents=True, exist_ok=True)
     _sweep(place)
     made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=place))

@@ -61,8 +61,8 @@ def prepare(run: Run, place: Place) -> tuple[str, ...]:
 
 
 def _prepare_local(dataset: Dataset, path: str, place: Place) -> None:
-    if place.start is None and not os.path.isabs(path):  # in what was fetched, and is fetched again
-        return
+    if place.start is None and not (os.path.isabs(path) and os.path.exists(path)):
+        return  # it lay in what was fetched, and is fetched again
     file = Path(os.path.normpath((place.start or Path()) / path))
     inside = place.in_clone(file)
     there = inside if inside is not None and os.path.lexists(inside) else file

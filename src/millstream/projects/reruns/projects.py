@@ -136,7 +136,7 @@ def _step_again(run: Run, plan: Plan, tags: Mapping[str, str], client: MlflowCli
     with contextlib.ExitStack() as until_end:
         work = until_end.enter_context(work_folder())
         code = taken(plan.source.folder, work / "code", plan.no_code)
-        making = Making(plan, run.info.experiment_id, None, work, code, plan.environment_key(), lambda line: None,
+        making = Making(plan, run.info.experiment_id, None, work, code, lambda line: None,
                         until_end, made=made, tags=tags)
         with contextlib.suppress(MillstreamError):  # a step that failed is compared as one
             making.make(step)

@@ -152,7 +152,7 @@ def test_code_may_be_narrowed(project: Path) -> None:
     go(project, "load")
     assert ran(project) == ["load"]
     (project / "MLproject").write_text(text.replace("step.sh]", "nothing.sh]"))
-    with pytest.raises(ProjectFailed, match="'nothing.sh' of the entry point 'load' is no file"):
+    with pytest.raises(BadPipeline, match=r"'nothing\.sh' of the entry point 'load' is no file"):
         go(project, "load")
 
 
@@ -213,6 +213,9 @@ def test_what_can_be_wrong_is_said_before_anything_runs(project: Path) -> None:
         go(project)
     with_text("extra.txt]", "nowhere.txt]")
     with pytest.raises(BadPipeline, match=r"'nowhere\.txt' of the entry point 'right' is not there"):
+        go(project)
+    with_text("extra.txt]", "data/raw.txt]")
+    with pytest.raises(BadPipeline, match=r"'data/raw\.txt' of .* 'right' is what the output load\.raw is"):
         go(project)
     with_text("", "")
     with pytest.raises(BadPipeline, match="'other' is to run in any case"):
