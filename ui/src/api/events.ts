@@ -31,6 +31,7 @@ const marks = new Marks(seqOfShell());
 
 /** The number of the last change when the shell of this page was made: all that is shown was read after it. */
 function seqOfShell(): number | null {
+  if (typeof document === "undefined") return null;
   const told = document.querySelector<HTMLMetaElement>('meta[name="changes"]')?.content;
   return told === undefined ? null : Number(told);
 }
