@@ -33,7 +33,8 @@ def fmin(
     if getattr(trials, "asynchronous", False):
         raise NotSupported(
             f"{type(trials).__name__} evaluates in other processes, where the children cannot be active",
-            hint="call hyperopt.fmin, and start_run(parent_run_id=…) in the objective",
+            hint="millstream.tuning.search(…, parallel=…) tries in other processes; or call hyperopt.fmin, and "
+                 "start_run(parent_run_id=…) in the objective",
         )
     if options.get("pass_expr_memo_ctrl"):
         raise NotSupported("an objective that takes expressions does not show its parameters", hint="hyperopt.fmin")
