@@ -32,6 +32,7 @@ class Cluster:
         self.written: dict[str, list[str]] = {}
         self.requests: list[tuple[str, str, Any]] = []
         self.events: list[tuple[int, str, dict[str, Any]]] = []
+        self.forgets = False  # whether jobs are made, and the answer is lost
         self.refuse: Callable[[str, str], int | None] = lambda method, path: None
         self.changed = threading.Condition()
         self._version = 100
@@ -173,7 +174,10 @@ class Cluster:
             job["metadata"] = {**body["metadata"], "namespace": namespace, "uid": "4711"}
             self.jobs[job["metadata"]["name"]] = job
             self._publish("ADDED", job)
-            _told(request, 201, job)
+            if self.forgets:
+                request.close_connection = True
+            else:
+                _told(request, 201, job)
 
     def _one(self, request: http.server.BaseHTTPRequestHandler, name: str, namespace: str) -> None:
         with self.changed:

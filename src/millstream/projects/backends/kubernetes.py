@@ -78,9 +78,10 @@ class KubernetesBackend:
                        made["spec"]["template"]["spec"]["containers"][0]["name"])
         try:
             place.asked(client.batch.create_namespaced_job, place.namespace, made)
-        except ValueError as error:  # the client holds it to the API's types
-            if isinstance(error, MillstreamError):
+        except MillstreamError as error:
+            if not (isinstance(error, errors.StoreUnavailable) and place.is_there()):
                 raise
+        except ValueError as error:  # the client holds it to the API's types
             raise InvalidValue(f"the job template {shown} is no job: {_first_of(error)}",
                                hint="correct the field that it names") from None
         tag(job, _TAG, f"{place.namespace}/{place.name}")
@@ -115,11 +116,20 @@ class _Place:
 
     def asked(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """The answer as JSON."""
+        from urllib3.exceptions import HTTPError
+
         answer = self.called(call, *arguments, **options)
         try:
-            return json.loads(answer.data)
+            content = answer.data
+        except HTTPError as error:
+            raise errors.Unreachable(f"the answer of the Kubernetes cluster broke off: {error}") from None
         finally:
             answer.release_conn()
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise errors.StoreUnavailable("the Kubernetes cluster answers with what is no JSON",
+                                          hint="check what stands in front of its API server") from None
 
     def lines(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Generator[str, None, None]:
         """The lines of an answer as they come; it ends where the connection does."""
@@ -143,6 +153,12 @@ class _Place:
         """The job. Raises NotFound."""
         found: dict[str, Any] = self.asked(self.batch.read_namespaced_job, self.name, self.namespace)
         return found
+
+    def is_there(self) -> bool:
+        """Whether the job is there, though the answer to its creation was lost."""
+        with contextlib.suppress(MillstreamError):
+            return bool(self.read())
+        return False
 
     def pods(self) -> list[dict[str, Any]]:
         """Its pods, the oldest first."""

@@ -212,6 +212,14 @@ class TestGone:
         assert run.wait(20) and next(answers, None) is None
         assert jobs.status(job) == "FINISHED"
 
+    def test_a_job_whose_creation_was_not_answered_is_followed(self, cluster: Cluster, tracking: Path) -> None:
+        cluster.forgets = True
+        job = a_job(tracking)
+        run = submitted(job)
+        cluster.start()
+        cluster.end()
+        assert run.wait(20) and jobs.status(job) == "FINISHED"
+
     def test_one_that_stays_away_leaves_a_failed_run(self, cluster: Cluster, tracking: Path) -> None:
         job = a_job(tracking, patience=0.3)
         run = submitted(job)
