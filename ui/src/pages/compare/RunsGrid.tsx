@@ -54,14 +54,14 @@ function Upright({ comparison, kept, columns, reference, sort, onSort, selected,
       return { key, title, width, cell, cellMenu: menu, sort: order, onSort: () => onSort(order === "desc" ? "" : order === "asc" ? `-${key}` : key), ...rest };
     };
     return [
-      head("attributes.run_name", "Run", 220, (row) => <RunName comparison={comparison} at={row.at} reference={row.at === reference} />, { frozen: true, className: "edge" }),
+      head("attributes.run_name", "Run", 184, (row) => <RunName comparison={comparison} at={row.at} reference={row.at === reference} />, { frozen: true, className: "edge" }),
       ...(comparison.experimentIds.length > 1 ? [head("attributes.experiment_id", "Experiment", 130, (row) => <ExperimentName id={String(comparison.cells("attributes.experiment_id")[row.at] ?? "")} />)] : []),
       ...columns.map((column) => {
         const dimension = comparison.dimension(column);
         const digits = digitsFor(comparison.cells(column).filter((_, at) => at < 200) as Figure[]);
         return head(column, titleOf(column), Math.max(100, Math.min(180, 44 + titleOf(column).length * 7)), (row) => <CellValue comparison={comparison} column={column} at={row.at} reference={reference} digits={digits} />, { number: dimension.kind === "number" });
       }),
-      head("attributes.status", "Status", 100, (row) => <RunStatus status={String(comparison.cells("attributes.status")[row.at] ?? "")} quiet />),
+      head("attributes.status", "Status", 72, (row) => <RunStatus status={String(comparison.cells("attributes.status")[row.at] ?? "")} quiet />),
       head("attributes.start_time", "Started", 100, (row) => <Time at={numberIn(comparison.cells("attributes.start_time")[row.at])} />, { number: true }),
       head("attributes.duration", "Duration", 90, (row) => <Duration ms={numberIn(comparison.cells("attributes.duration")[row.at])} />, { number: true }),
     ];
