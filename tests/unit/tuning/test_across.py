@@ -232,11 +232,11 @@ def test_an_ended_search_ends_its_trials_and_goes_on_where_it_was(by: signal.Sig
     place = tracking / "place"
     place.mkdir()
     first = searching(place, None)
-    wait_until(lambda: (place / "2").exists() and (place / "3").exists(), 60, "the third and fourth trial")
+    wait_until(lambda: (place / "2").exists() and (place / "3").exists(), 120, "the third and fourth trial")
     trials = psutil.Process(first.pid).children(recursive=True)
     assert len(trials) >= 2
     first.send_signal(by)
-    first.communicate(timeout=30)
+    first.communicate(timeout=60)
     assert first.returncode != 0
     psutil.wait_procs(trials, 30)
     assert not [one for one in trials if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
@@ -250,7 +250,7 @@ def test_an_ended_search_ends_its_trials_and_goes_on_where_it_was(by: signal.Sig
     for name in "0123":
         (place / name).unlink()
     second = searching(place, search.info.run_id)
-    out, _ = second.communicate(timeout=60)
+    out, _ = second.communicate(timeout=120)
     assert (second.returncode, out.strip().splitlines()[-1]) == (0, search.info.run_id)
     # The two that were over were not run again, those that were interrupted were, with what had been proposed.
     assert sorted(one.name for one in place.iterdir() if one.name.isdigit()) == ["2", "3", "4"]

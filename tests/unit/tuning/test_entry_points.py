@@ -129,10 +129,10 @@ def test_a_killed_search_of_a_project_goes_on(project: str, tracking: Path) -> N
                                 cwd=ROOT, env=dict(os.environ))
 
     first = started(None)
-    wait_until(lambda: (place / "2").exists() and (place / "3").exists(), 60, "the third and fourth trial")
+    wait_until(lambda: (place / "2").exists() and (place / "3").exists(), 120, "the third and fourth trial")
     trials = psutil.Process(first.pid).children(recursive=True)
     first.send_signal(signal.SIGKILL)
-    first.communicate(timeout=30)
+    first.communicate(timeout=60)
     psutil.wait_procs(trials, 30)
     assert not [one for one in trials if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     runs = millstream.MlflowClient().search_runs(["0"])
@@ -141,7 +141,7 @@ def test_a_killed_search_of_a_project_goes_on(project: str, tracking: Path) -> N
     for name in "0123":
         (place / name).unlink()
     second = started(search.info.run_id)
-    out, _ = second.communicate(timeout=60)
+    out, _ = second.communicate(timeout=120)
     assert second.returncode == 0
     assert search.info.run_id in out
     assert sorted(one.name for one in place.iterdir() if one.name.isdigit()) == ["2", "3"]
