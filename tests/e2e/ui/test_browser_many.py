@@ -292,3 +292,10 @@ def test_groups_sort_by_their_means_alone(open_page: Opener, many: str) -> None:
     before = first.inner_text()
     mean.get_by_role("button", name="mean loss", exact=True).click()
     expect(first).not_to_have_text(before)
+    # A file has the runs of the groups.
+    page.get_by_role("button", name="More").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="CSV of these columns").click()
+    with open(download.value.path(), newline="") as file:
+        found = list(csv.DictReader(file))
+    assert (len(found), list(found[0])) == (RUNS, ["attributes.run_name", "params.half", "metrics.loss"])

@@ -16,7 +16,7 @@ import { useLooked } from "@/pages/runs/looked";
 import { useKept } from "@/pages/runs/kept";
 import { useRunRows, type RunRow, type RunsRequest } from "@/pages/runs/rows";
 import { useSelection } from "@/pages/runs/selection";
-import { isSpread, kindOf, orderOf, STATE } from "@/pages/runs/state";
+import { isSpread, kindOf, orderOf, plainOf, STATE } from "@/pages/runs/state";
 import { Toolbar } from "@/pages/runs/Toolbar";
 import { NewRuns } from "@/pages/runs/Views";
 import { FilterBox } from "@/parts/FilterBox";
@@ -132,7 +132,7 @@ export default function Runs({ id }: { id: string }) {
       void queryClient.invalidateQueries({ queryKey: [CURVES_KEY] });
     }, REDRAW_MS);
   };
-  useEvents(rows.total === undefined ? null : { experimentIds: [id], columns: [...asked.slice(0, 24), ...beside].filter((column) => grouped.length === 0 || column !== NAME) }, (changes) => {
+  useEvents(rows.total === undefined ? null : { experimentIds: [id], columns: grouped.length > 0 ? [] : [...asked.slice(0, 24), ...beside] }, (changes) => {
     if (changes.reset) renew();
     if ((changes.changes ?? []).some((change) => change.kind === "experiment")) void refresh(GetArrangement);
     if (changes.cells) patch(changes.cells.ids, changes.cells.cols);
@@ -221,7 +221,7 @@ export default function Runs({ id }: { id: string }) {
         label="Filter runs" value={state.q} vocabulary={RUN_WORDS} keysOf={keysOf} problem={problem} placeholder="metrics.loss < 0.1 and params.lr = '0.01'"
         onChange={(q, done) => set({ q }, { push: done })}
       /><NewRuns count={coming} onShow={showNew} /></>}
-      actions={<Toolbar id={id} experiment={experiment.data?.experiment} state={state} set={set} columns={asked} order={request.order_by} onColumns={() => setPicking(true)} expanded={expanded} onExpand={setExpanded} known={known} ready={rows.total !== undefined} />}
+      actions={<Toolbar id={id} experiment={experiment.data?.experiment} state={state} set={set} columns={[...new Set(grouped.length > 0 ? asked.map(plainOf) : asked)]} order={request.order_by} onColumns={() => setPicking(true)} expanded={expanded} onExpand={setExpanded} known={known} ready={rows.total !== undefined} />}
     >
       {rows.error && !state.q ? <ErrorCard what="The runs could not be loaded" error={rows.error} onRetry={renew} /> : (
         <div className={narrow ? `runs ${state.view}` : "runs"}>

@@ -45,6 +45,12 @@ export function columnText({ kind, key, variant, argument }: ColumnName): string
   return variant === "last" ? `${kind}.${key}` : `${variant}(${kind}.${key}${argument ? `, ${argument}` : ""})`;
 }
 
+/** A column without its function: what the runs of a group have, of the column of the group. */
+export function plainOf(column: string): string {
+  const { kind, key } = parseColumn(column);
+  return `${kind}.${key}`;
+}
+
 const ATTRIBUTES: Record<string, string> = {
   run_name: "Run", status: "Status", start_time: "Started", end_time: "Ended", duration: "Duration", user_id: "User", run_id: "Run id",
   datasets: "Datasets", models: "Models", artifact_uri: "Artifacts", experiment_id: "Experiment", lifecycle_stage: "Stage",
