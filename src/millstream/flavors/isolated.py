@@ -128,11 +128,17 @@ def _of_conda(told: ModelEnvironment, manager: str, instead: Container[str]) -> 
 
     Those named ``instead``, by a requirement, are not asked of conda.
     """
-    asked = told.asked_of_conda()
+    needed = manager == "conda" or told.only_conda
+    try:
+        asked = told.asked_of_conda()
+    except InvalidValue:  # it is python_env.yaml that counts
+        if needed:
+            raise
+        return None
     if asked is None:
         return None
     asked = replace(asked, packages=tuple(one for one in asked.packages if name_of(one) not in instead))
-    if asked.own and (manager == "conda" or told.only_conda):
+    if asked.own and needed:
         return asked
     if asked.own:
         logger.warning("The model's conda.yaml names packages that are left out, as %s does without conda: %s; name "

@@ -236,6 +236,12 @@ class TestErrors:
         assert environment_of(tmp_path / "model").requirements == ("cloudpickle", "pandas")
         assert "graphviz=9" in caplog.text
         assert environment_of(tmp_path / "model").python == "3.11"
+        whole = (tmp_path / "model" / "conda.yaml").read_text()
+        (tmp_path / "model" / "conda.yaml").write_text("dependencies: ['no package; of conda']\n")
+        assert environment_of(tmp_path / "model").conda is None
+        with pytest.raises(InvalidValue, match="no package of conda"):
+            environment_of(tmp_path / "model", manager="conda")
+        (tmp_path / "model" / "conda.yaml").write_text(whole)
         # As models of old versions were saved: nothing but conda.yaml says what they need.
         for name in ("python_env.yaml", "requirements.txt"):
             (tmp_path / "model" / name).unlink()
