@@ -92,15 +92,17 @@ def run_again(run: Run, uri: str, *, env_manager: str | None = None) -> tuple[st
 
 
 def steps_of(run: Run, uri: str) -> dict[str, str]:
-    """The steps of a pipeline with the runs that made them; empty for what is none."""
+    """The steps of a pipeline with the runs that made them, in their order; empty for what is none."""
     if PIPELINE not in run.data.tags:
         return {}
-    return {one.data.tags[STEP]: one.data.tags.get(MADE_BY, one.info.run_id) for one in _children(run, uri)}
+    return {one.data.tags[STEP]: one.data.tags.get(MADE_BY, one.info.run_id) for one in reversed(_children(run, uri))}
 
 
 def _children(run: Run, uri: str) -> list[Run]:
+    """The runs of the steps of a pipeline, the last one first."""
     found = store(uri).execute(SearchRuns(
-        [run.info.experiment_id], f"tags.{MLFLOW_PARENT_RUN_ID} = '{run.info.run_id}'")).runs
+        [run.info.experiment_id], f"tags.{MLFLOW_PARENT_RUN_ID} = '{run.info.run_id}'",
+        order_by=["attributes.start_time DESC"])).runs
     return [one for one in found if STEP in one.data.tags]
 
 
