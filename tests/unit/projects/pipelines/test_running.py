@@ -350,3 +350,30 @@ def test_code_that_no_commit_has_is_kept_with_the_pipeline(project: Path) -> Non
     (project / "fresh.py").write_text("x")
     assert kept(go(project, "load")) == ("true", True)
     assert millstream.MlflowClient().list_artifacts(go(project, "load"), "project")
+
+
+def test_a_folder_may_be_empty_and_names_may_hold_what_file_names_cannot(project: Path) -> None:
+    (project / "MLproject").write_text("""
+entry_points:
+  a/b c:
+    command: "mkdir -p {a/b c.out}/deep"
+    makes: {out: some/folder}
+  last:
+    needs: [a/b c.out]
+    command: "test -d some/folder && sh step.sh last"
+""")
+    go(project, "last")
+    assert ran(project) == ["last"]
+    go(project, "last", options=Options(force=("last",)))
+    assert ran(project) == ["last"]
+
+
+def test_environments_of_the_project_are_part_of_the_key(project: Path) -> None:
+    (project / "MLproject").write_text(
+        "python_env: env.yaml\nentry_points:\n  main: {command: 'sh step.sh main && python -c \"import six\"', "
+        "makes: {}, code: [step.sh]}\n")
+    for version in ("1.16.0", "1.17.0"):
+        (project / "env.yaml").write_text(f"dependencies: [six=={version}]\n")
+        for again in (["main"], []):
+            run(str(project), "main")
+            assert ran(project) == again
