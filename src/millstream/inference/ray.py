@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +38,8 @@ class Predictor:
         self, content: bytes, trusted: bool, params: dict[str, Any] | None, config: dict[str, Any] | None,
         keep: Sequence[str] | None,
     ) -> None:
-        self._place = tempfile.TemporaryDirectory(prefix="millstream-ray-")
-        folder = Path(self._place.name)
+        folder = Path(tempfile.mkdtemp(prefix="millstream-ray-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # a model may read its files later
         with tarfile.open(fileobj=io.BytesIO(content)) as packed:
             packed.extractall(folder, filter="data")
         if trusted:
