@@ -594,6 +594,24 @@ def grid(bench: Bench) -> None:
                           spans=((figure.low, figure.high), None)))
 
 
+def spark(bench: Bench) -> None:
+    """``pyfunc.spark_udf`` of a scikit-learn pipeline over ten columns of doubles, on two threads of one machine."""
+    rows = 100_000 if bench.quick else 1_000_000
+    found: dict[str, dict[str, float]] = {}
+    for peer in PEERS:
+        place = bench.folder(f"spark-{peer.module}")
+        run_client(peer, place, "save", "sklearn", str(place / "model"), program="client_models.py")
+        said = run_client(peer, place, str(place / "model"), str(rows), program="client_spark.py")
+        found[peer.name] = json.loads(said)
+    ours, theirs = found[OURS.name], found[THEIRS.name]
+    assert abs(ours["sum"] - theirs["sum"]) < 1e-6 * abs(ours["sum"])
+    who = f"spark_udf of a scikit-learn pipeline over {rows:,} rows"
+    bench.add(Row(f"{who}: the first query", "rows/s", ours["cold"], theirs["cold"], "2 ×", True))
+    bench.add(Row(f"{who}: later queries", "rows/s", ours["warm"], theirs["warm"], "1.3 ×", True))
+    limit = "the limit: a bare mapInArrow with the estimator's own numbers"
+    bench.add(Row(limit, "rows/s", ours["bare"], theirs["bare"], "", True))
+
+
 def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
     """Lists of ``size`` items."""
     batch: list[Any] = []
@@ -648,6 +666,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "models": models,
     "serving": serving,
     "files": files,
+    "spark_udf": spark,
     "projects": projects,
     "pages": pages,
     "grid": grid,
