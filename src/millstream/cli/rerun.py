@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,9 @@ def rerun(
 
     if tracking_uri:
         set_tracking_uri(tracking_uri)
-    found = run_again(run_id, tolerance=tolerance, ignore=ignore, env_manager=env_manager, arguments=arguments or None)
+    with contextlib.redirect_stdout(sys.stderr):
+        found = run_again(
+            run_id, tolerance=tolerance, ignore=ignore, env_manager=env_manager, arguments=arguments or None)
     if as_json:
         show_json(found.to_dict())
     else:

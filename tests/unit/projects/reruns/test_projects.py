@@ -207,7 +207,8 @@ def test_the_command_says_it_by_its_status(project: Path, capsys: pytest.Capture
         assert ended == status, printed
         return printed.out, printed.err
 
-    (project / "train.py").write_text(TRAIN + "post('log-metric', key='pid', value=os.getpid(), timestamp=1, step=0)\n")
+    (project / "train.py").write_text(
+        TRAIN + "post('log-metric', key='pid', value=os.getpid(), timestamp=1, step=0)\nprint('said by the program')\n")
     old = started(project)
     out, said = command(old, status=3)
     assert "metric pid" in out
@@ -216,6 +217,7 @@ def test_the_command_says_it_by_its_status(project: Path, capsys: pytest.Capture
     out, said = command(old, "--ignore", "pid", "--json", status=0)
     told = json.loads(out)
     assert (told["equal"], told["run_id"]) == (True, old)
+    assert "said by the program" in said
     millstream.MlflowClient().delete_tag(old, "millstream.project.code")
     _, said = command(old, status=1)
     assert said.startswith("error: the code of the run")
