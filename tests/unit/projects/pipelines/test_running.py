@@ -368,7 +368,10 @@ entry_points:
     assert ran(project) == ["last"]
 
 
-def test_environments_of_the_project_are_part_of_the_key(project: Path) -> None:
+def test_environments_of_the_project_are_part_of_the_key(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLSTREAM_ENV_ROOT", str(tmp_path / "envs"))
     (project / "MLproject").write_text(
         "python_env: env.yaml\nentry_points:\n  main: {command: 'sh step.sh main && python -c \"import six\"', "
         "makes: {}, code: [step.sh]}\n")

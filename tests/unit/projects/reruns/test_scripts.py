@@ -193,8 +193,9 @@ def test_of_several_runs_of_a_program_the_one_alike_is_compared(tracking: Path) 
 
 
 def test_recorded_packages_are_installed_again_where_this_environment_has_others(
-    tracking: Path,
+    tracking: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MILLSTREAM_ENV_ROOT", str(tracking / "envs"))
     (tracking / "train.py").write_text(
         "import importlib.metadata, six, millstream\nwith millstream.start_run():\n"
         "    millstream.log_param('six', importlib.metadata.version('six'))\n")
