@@ -1,7 +1,7 @@
 """An embedded store served on loopback, so that whatever client the environment of a project holds can log into it.
 
 The server is a child process that ends with this one. Its socket listens before it is started: who connects meanwhile
-waits, so nothing waits for its start.
+waits, so that nothing else waits for its start.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from millstream.stores.opening import DEFAULT_URI, folder_of, scheme_of
 
 __all__ = ["is_embedded", "served"]
 
+_START_SECONDS = 0.15
+
 
 def is_embedded(uri: str) -> bool:
     """Whether a store lives in the process that opens it, so that another client may not understand its URI."""
@@ -28,26 +31,53 @@ def is_embedded(uri: str) -> bool:
 
 
 class _Served:
-    """The server of a store, with those who use it."""
+    """The server of a store, with those who use it.
+
+    It is started when somebody connects, and after a moment anyway: before most programs have imported what they log
+    with, but not for one that is over by then.
+    """
 
     def __init__(self, uri: str) -> None:
         self.uses = 0
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen(128)
-            self.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "millstream.cli.embedded", str(listening.fileno()), *_place(uri)],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[listening.fileno()],
-                start_new_session=True,
-            )
+        self._place = _place(uri)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            self._socket.bind(("127.0.0.1", 0))
+            self._socket.listen(128)
+        except OSError:
+            self._socket.close()
+            raise
+        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._wake, self._woken = socket.socketpair()
+        self._thread = threading.Thread(target=self._start, name="millstream-loopback", daemon=True)
+        self._thread.start()
+
+    def _start(self) -> None:
+        select.select([self._socket, self._woken], [], [], _START_SECONDS)
+        # Here it is closed in any case: whoever connects without a server is refused, and does not wait for ever.
+        with self._lock, self._socket:
+            if not self._closed:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "millstream.cli.embedded", str(self._socket.fileno()), *self._place],
+                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[self._socket.fileno()],
+                    start_new_session=True,
+                )
 
     def close(self) -> None:
-        # At once: what it has answered is on the disk, and nobody is left who could ask.
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        with self._lock:
+            self._closed = True
+        self._wake.close()
+        self._thread.join()
+        self._woken.close()
+        if self._process is not None:
+            # At once: what it has answered is on the disk, and nobody is left who could ask.
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
 
 
 def _place(uri: str) -> tuple[str, str]:

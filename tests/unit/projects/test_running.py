@@ -235,6 +235,10 @@ def test_a_step_that_runs_another_as_its_child(project: Path) -> None:
     assert json.loads(log_of(child.info.run_id))["environ"]["MLFLOW_TRACKING_URI"].startswith("http://127.0.0.1:")
 
 
+def child_with(pid: int, word: str) -> psutil.Process | None:
+    return next((child for child in psutil.Process(pid).children() if word in child.cmdline()), None)
+
+
 def begun(project: Path) -> tuple[SubmittedRun, psutil.Process]:
     made = run(str(project), "endless", synchronous=False)
     until(lambda: (project / "begun").exists() and (project / "begun").read_text())
@@ -266,11 +270,10 @@ def test_runs_below_a_run_that_was_killed_are_ended(project: Path) -> None:
     assert [recorded(one.info.run_id).info.status for one in (child, below)] == ["KILLED", "KILLED"]
 
 
-def test_several_at_the_same_time_share_a_server(project: Path) -> None:
+def test_several_at_the_same_time(project: Path) -> None:
     made = [run(str(project), parameters={"name": str(number)}, synchronous=False) for number in range(4)]
     assert all(one.wait(120) for one in made)
-    addresses = {json.loads(log_of(one.run_id))["environ"]["MLFLOW_TRACKING_URI"] for one in made}
-    assert len(addresses) <= 2
+    assert [json.loads(log_of(one.run_id))["argv"][-1] for one in made] == ["0", "1", "2", "3"]
 
 
 def test_what_goes_on_in_the_background_does_not_hold_the_end_up(project: Path) -> None:
@@ -286,9 +289,9 @@ def test_the_death_of_the_parent_ends_the_child(project: Path, number: signal.Si
     variables = {**os.environ, "MILLSTREAM_TRACKING_URI": str(project.parent / "runs"), "MILLSTREAM_LEASE_SECONDS": "1"}
     with subprocess.Popen([sys.executable, "-c", program], env=variables, stdout=subprocess.DEVNULL) as parent:
         until(lambda: (project / "begun").exists() and (project / "begun").read_text())
-        leader = next(child for child in psutil.Process(parent.pid).children() if "endless.py" in child.cmdline())
-        server = next(child for child in psutil.Process(parent.pid).children()
-                      if "millstream.cli.embedded" in child.cmdline())
+        until(lambda: child_with(parent.pid, "millstream.cli.embedded"))
+        leader, server = child_with(parent.pid, "endless.py"), child_with(parent.pid, "millstream.cli.embedded")
+        assert leader and server
         parent.send_signal(number)
     until(lambda: not leader.is_running())
     until(lambda: not server.is_running())
