@@ -13,7 +13,7 @@ import binascii
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -159,10 +159,25 @@ def _read(token: str, of: bytes | None) -> _Snapshot:
 
 
 def _make(transaction: Transaction, asked: Asked, token: str, bound: int, kept: _Kept) -> Rows:
-    runs = base(transaction, asked, bound, kept.bases)
     chosen = matching(transaction, asked)
+    whole = replace(asked, filter=None)
+    # The same table without the filter has its order already.
+    twin = _write(msgspec.structs.replace(_read(token, None), of=whole.fingerprint))
+    known = kept.get(twin) if chosen is not None else None
+    runs: Sequence[int] = known.runs if known is not None else base(transaction, asked, bound, kept.bases)
     if chosen is not None:
         runs = [run for run in runs if run in chosen]
+    if known is None:
+        runs = _ordered(transaction, asked, runs)
+    rows = Rows(token, array("q", runs))
+    if asked.tree:
+        _nest(transaction, asked, rows)
+    kept.keep(rows)
+    return rows
+
+
+def _ordered(transaction: Transaction, asked: Asked, runs: Sequence[int]) -> Sequence[int]:
+    """Runs that come the newest first, in the order that is asked for."""
     for at, order in enumerate(reversed(asked.orders)):
         if at == 0 and order.field == _STARTED and not order.ascending:
             continue  # they come so
@@ -170,11 +185,7 @@ def _make(transaction: Transaction, asked: Asked, token: str, bound: int, kept: 
     if asked.pinned and (named := arrangements_of(transaction, asked.experiments)):
         ahead = {row.id for row in find_rows(transaction, [run for one in named.values() for run in one.runs])}
         runs = [*(run for run in runs if run in ahead), *(run for run in runs if run not in ahead)]
-    rows = Rows(token, array("q", runs))
-    if asked.tree:
-        _nest(transaction, asked, rows)
-    kept.keep(rows)
-    return rows
+    return runs
 
 
 def base(

@@ -102,6 +102,8 @@ def check(opened: Database, data: st.DataObject) -> None:
             selected = [record for record in among if matches(tree, record)]
             of = [str(experiment), str(other)] if both else [str(experiment)]
             asked = QueryRuns(of, filter=to_text(tree), order_by=clauses)
+            if data.draw(st.booleans(), "whole first"):  # whose order then serves the filtered table
+                query_runs(work, QueryRuns(of, order_by=clauses))
             assert windows(work, asked, size) == ordered(selected, by)
             # Runs that come later are not in a snapshot, even where its order has been forgotten.
             first = query_runs(work, asked)
