@@ -204,6 +204,11 @@ def test_a_job_in_a_file(registered: str, place: Path, capsys: pytest.CaptureFix
 def test_a_job_of_options(registered: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["batch", "run", "--name", "n", "-m", registered, "-i", "rows.parquet", "-o", "out.csv"]) == 0
     assert len(pd.read_csv("out.csv")) == 3
+    for _ in range(2):
+        assert main(["batch", "run", "--name", "n", "-m", registered, "-i", "*.parquet", "-o", "out.csv",
+                     "--experiment-name", "scores"]) == 0
+    experiment = millstream.get_experiment_by_name("scores")
+    assert experiment is not None and len(millstream.MlflowClient().search_runs([experiment.experiment_id])) == 2
     assert main(["batch", "run", "--name", "n", "-m", registered]) == 1
     assert "the job has no input" in capsys.readouterr().err
     words = ["--name", "n", "-m", registered, "-i", "rows.parquet", "-o", "o.csv"]

@@ -30,7 +30,7 @@ from millstream.inference.files import predict_files
 from millstream.models.mlmodel import Model
 from millstream.tracking import stores
 from millstream.tracking.client import MlflowClient
-from millstream.tracking.experiments import experiment_of_new_runs, set_experiment
+from millstream.tracking.experiments import experiment_of_new_runs
 from millstream.tracking.logging import log_input, log_metrics, log_params, set_tags
 from millstream.tracking.outbox.place import absolute, outbox_directory
 from millstream.tracking.runs import start_run
@@ -92,9 +92,11 @@ def execute(job: BatchJob, due: datetime | None = None, *, missed: int = 0) -> E
 
 
 def _experiment(job: BatchJob) -> str:
-    if job.experiment is not None:
-        return set_experiment(job.experiment).experiment_id
-    return experiment_of_new_runs(stores.get_tracking_uri())
+    if job.experiment is None:
+        return experiment_of_new_runs(stores.get_tracking_uri())
+    client = MlflowClient()
+    found = client.get_experiment_by_name(job.experiment)
+    return found.experiment_id if found is not None else client.create_experiment(job.experiment)
 
 
 @contextlib.contextmanager

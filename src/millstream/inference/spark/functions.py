@@ -112,7 +112,7 @@ class ModelFunction:
         return made
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._function, name)  # returnType, evalType, asNondeterministic(), …
 
