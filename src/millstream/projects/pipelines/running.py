@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import SimpleQueue
 
 from millstream.entities import Run, RunStatus
 from millstream.errors import MillstreamError, NotInTime
@@ -66,9 +68,9 @@ class PipelineRun(SubmittedRun):
         self._status = int(RunStatus.RUNNING)
         self._is_cancelled = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(
-            target=self._conduct, name=f"millstream-pipeline-{run.info.run_id[:8]}", daemon=True)
-        self._thread.start()
+        _wait_at_the_end()
+        _live.add(self)
+        threading.Thread(target=self._conduct, name=f"millstream-pipeline-{run.info.run_id[:8]}", daemon=True).start()
 
     @property
     def run_id(self) -> str:
@@ -141,34 +143,56 @@ class PipelineRun(SubmittedRun):
         if status == RunStatus.FAILED and self._is_cancelled:
             status = RunStatus.KILLED
         try:
-            MlflowClient(self._uri).log_text(self.run_id, "".join(f"{line}\n" for line in self._lines),
-                                             recording.LOG_FILE)
+            with contextlib.suppress(MillstreamError, OSError):
+                MlflowClient(self._uri).log_text(self.run_id, "".join(f"{line}\n" for line in self._lines),
+                                                 recording.LOG_FILE)
             recording.finish(self._uri, self.run_id, status)
         except MillstreamError as error:
             logger.warning("the run %s of the pipeline cannot be ended: %s", self.run_id, error)
-        with self._changed:
-            self._status = int(status)
-            self._changed.notify_all()
+        finally:
+            with self._changed:
+                self._status = int(status)
+                self._changed.notify_all()
+            _live.discard(self)
 
     def _run_all(self, making: Making) -> None:
+        todo: SimpleQueue[Step | None] = SimpleQueue()
+        done: SimpleQueue[tuple[Step, Made | Exception]] = SimpleQueue()
+
+        def work() -> None:
+            while (step := todo.get()) is not None:
+                try:
+                    done.put((step, making.make(step)))
+                except Exception as error:
+                    done.put((step, error))
+
+        jobs = min(self._plan.options.jobs or os.cpu_count() or 1, len(self._plan.steps))
+        workers = [threading.Thread(target=work, name=f"millstream-step-{number}", daemon=True)
+                   for number in range(jobs)]
+        for worker in workers:
+            worker.start()
         started: set[str] = set()
-        running: dict[Future[Made], Step] = {}
-        with ThreadPoolExecutor(self._plan.options.jobs or os.cpu_count() or 1, "millstream-step") as pool:
-            while True:
-                for step in self._plan.steps:
-                    if step.name not in started and not making.is_cancelled and self._made.keys() >= set(step.behind):
-                        started.add(step.name)
-                        running[pool.submit(making.make, step)] = step
-                if not running:
-                    return
-                for ended in wait(running, return_when=FIRST_COMPLETED).done:
-                    step = running.pop(ended)
-                    try:
-                        self._made[step.name] = ended.result()
-                    except Exception as error:
-                        logger.debug("the step %s broke off", step.name, exc_info=error)
-                        self._failed[step.name] = _told(error)
-                        self._say(f"{step.name}: {'cancelled' if making.is_cancelled else 'failed'}")
+        running = 0
+        while True:
+            for step in self._plan.steps:
+                if step.name not in started and not making.is_cancelled and self._made.keys() >= set(step.behind):
+                    started.add(step.name)
+                    todo.put(step)
+                    running += 1
+            if not running:
+                break
+            step, ended = done.get()
+            running -= 1
+            if isinstance(ended, Made):
+                self._made[step.name] = ended
+                continue
+            logger.debug("the step %s broke off", step.name, exc_info=ended)
+            self._failed[step.name] = _told(ended)
+            self._say(f"{step.name}: {'cancelled' if making.is_cancelled else 'failed'}")
+        for _ in workers:
+            todo.put(None)
+        for worker in workers:
+            worker.join()
 
     def _no_code(self) -> list[str | Path]:
         no_code: list[str | Path] = [*self._plan.no_code]
@@ -182,7 +206,35 @@ class PipelineRun(SubmittedRun):
         with self._changed:
             self._lines.append(line)
             self._changed.notify_all()
-        print(line, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it any more
+            print(line, file=sys.stderr, flush=True)
+
+
+_live: set[PipelineRun] = set()
+
+
+@functools.cache
+def _wait_at_the_end() -> None:
+    """Let the end of the program wait for pipelines that nobody has waited for; Ctrl-C cancels them then.
+
+    Functions of ``atexit`` come too late: files are moved by executors, which take no more work by then. Theirs is the
+    hook that is used here, before their own.
+    """
+    from concurrent.futures import thread  # noqa: F401 - which hooks itself in when it is imported
+
+    getattr(threading, "_register_atexit", atexit.register)(_wait_for_all)
+
+
+def _wait_for_all() -> None:
+    for pipeline in list(_live):
+        try:
+            pipeline.wait()
+        except KeyboardInterrupt:
+            pipeline.cancel()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_live.clear)
 
 
 def _told(error: BaseException) -> str:

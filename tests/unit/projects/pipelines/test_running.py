@@ -297,6 +297,16 @@ def is_alive(number: int) -> bool:
         return False
 
 
+def test_a_pipeline_that_nobody_waits_for_is_waited_for_at_the_end_of_the_program(project: Path) -> None:
+    (project.parent / "start.py").write_text(
+        "from millstream.projects import run\n"
+        f"run({str(project)!r}, 'train', synchronous=False, env_manager='local')\n")
+    subprocess.run([sys.executable, "-W", "error", "start.py"], cwd=project.parent, check=True,
+                   env={**os.environ, "MILLSTREAM_TRACKING_URI": get_tracking_uri()})
+    assert ran(project) == ["left", "load", "right", "train"]
+    assert {one.info.status for one in millstream.MlflowClient().search_runs(["0"])} == {"FINISHED"}
+
+
 @pytest.mark.parametrize("victim", ["pipeline", "step"])
 def test_nothing_half_made_counts_after_a_kill(project: Path, tmp_path: Path, victim: str) -> None:
     text = PROJECT.replace("&& seq {rows} > {load.raw}", "&& echo half > {load.raw} && echo $$ > PID && sleep 600")
