@@ -86,7 +86,9 @@ def test_a_project_run_tells_what_it_came_from_and_how_it_is_run_again(
     )
     facts.get_by_role("button", name="Copy the command that runs it again and compares").click()
     assert page.evaluate("navigator.clipboard.readText()") == f"millstream rerun {pipeline.train}"
+    expect(facts.get_by_text("Repository")).to_have_count(0)
     check_accessible(page)
+    facts.evaluate("facts => facts.scrollTo(0, 0)")
     picture(page, f"run-project-{theme}")
 
 

@@ -117,7 +117,7 @@ export function Chip({ children, icon, tone, title, onClick, onRemove, removeLab
 export function Facts({ rows }: { rows: readonly (readonly [string, ReactNode] | null | false | undefined)[] }) {
   return (
     <dl className="facts">
-      {rows.map((row) => row && row[1] !== null && row[1] !== undefined && row[1] !== "" && (
+      {rows.map((row) => row && row[1] !== null && row[1] !== undefined && row[1] !== "" && row[1] !== false && (
         <div key={row[0]}><dt>{row[0]}</dt><dd>{row[1]}</dd></div>
       ))}
     </dl>
