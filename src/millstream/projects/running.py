@@ -125,8 +125,8 @@ def _wait(submitted: SubmittedRun, entry_point: str) -> None:
 
 def start(
     source: Source, project: ProjectFile, entry_point: EntryPoint, *, parameters: Mapping[str, Any] | None = None,
-    values: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None,
-    docker_args: Mapping[str, Any] | None = None, experiment_name: str | None = None, experiment_id: str | None = None,
+    tags: Mapping[str, str] | None = None, docker_args: Mapping[str, Any] | None = None,
+    experiment_name: str | None = None, experiment_id: str | None = None,
     backend: str = "local", backend_config: Mapping[str, Any] | None = None,
     storage_dir: str | os.PathLike[str] | None = None, run_id: str | None = None, run_name: str | None = None,
     env_manager: str | None = None, build_image: bool = False, docker_auth: Mapping[str, Any] | None = None,
@@ -134,9 +134,8 @@ def start(
 ) -> SubmittedRun:
     """Record a run of an entry point of a project that is here, and submit it.
 
-    ``values`` are further names of the command's template, no parameters of the run; ``tags`` are set beside those of
-    every project run. ``until_end`` is closed when the run has ended, or cannot be started. The rest is as for
-    :func:`run`, which raises the same.
+    ``tags`` are set beside those of every project run. ``until_end`` is closed when the run has ended, or cannot be
+    started. The rest is as for :func:`run`, which raises the same.
     """
     given = parameters or {}
     tracking_uri = stores.get_tracking_uri()
@@ -150,7 +149,7 @@ def start(
                                  storage_dir=_Storage(storage_dir, kept))
         declared = {name: text for name, text in shown.items() if name in entry_point.parameters}
         extra = {name: text for name, text in shown.items() if name not in entry_point.parameters}
-        command = command_of(entry_point.command, {**(values or {}), **declared}, extra)
+        command = command_of(entry_point.command, declared, extra)
         environment, manager = environment_in(source.folder, project, env_manager)
         told = tags_of(source, entry_point.name, backend, environment, manager, command.text)
         info = opened(
@@ -206,7 +205,6 @@ def environment_in(folder: Path, project: ProjectFile, manager: str | None) -> t
     manager = managed(manager)
     if project.docker_env is not None:
         return project.docker_env, "docker"
-
     found = describe(folder, python_env=project.python_env, conda_env=project.conda_env)
     if found is None:
         return None, "local"
