@@ -82,7 +82,8 @@ def predict(
     if params or known is not None:
         enforce_params(params, known)
     config = None if model_config is None else read_config(model_config)
-    trusted = trust.knows(folder) or bool(settings.ALLOW_PICKLE_DESERIALIZATION.get())
+    allowed = settings.ALLOW_PICKLE_DESERIALIZATION.get()
+    trusted = trust.knows(folder) if allowed is None else allowed
     if not trusted:
         load_model(folder, suppress_warnings=True, model_config=config)  # raises here what actors would
     content = ray.put(_packed(folder))

@@ -69,7 +69,8 @@ def spark_udf(
     if params or known_params is not None:
         enforce_params(params, known_params)  # what does not fit is told here and now
     config = None if model_config is None else read_config(model_config)
-    trusted = trust.knows(folder) or bool(settings.ALLOW_PICKLE_DESERIALIZATION.get())
+    allowed = settings.ALLOW_PICKLE_DESERIALIZATION.get()
+    trusted = trust.knows(folder) if allowed is None else allowed
     environment = None
     if prebuilt_env_uri is not None:
         isolated.check_origin(folder)
