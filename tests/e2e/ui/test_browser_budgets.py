@@ -15,8 +15,10 @@ from tests.servers.keeper import ROOT
 
 BUNDLE = ROOT / "src" / "millstream" / "server" / "ui"
 KB = 1000
-# The page's chunk → its JavaScript with everything it needs, gzipped.
+# The page's chunk → its JavaScript with everything it needs, gzipped; others may weigh what the heaviest may.
 PAGES = {"experiments": 110, "runs": 140, "run": 170, "compare": 170}
+MOST = max(PAGES.values())
+EVERY = sorted(path.parent.name for path in (ROOT / "ui" / "src" / "pages").glob("*/index.tsx"))
 
 
 def gzipped(file: str) -> int:
@@ -44,11 +46,11 @@ def manifest(site: Site) -> dict[str, Any]:
     return chunks
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_javascript_of_a_page(manifest: dict[str, Any], page: str) -> None:
     own = f"src/pages/{page}/index.tsx"
     files = needed(manifest, "index.html", *([own] if own in manifest else []))  # the first page is in the shell
-    assert sum(gzipped(file) for file in files) <= PAGES[page] * KB
+    assert sum(gzipped(file) for file in files) <= PAGES.get(page, MOST) * KB
 
 
 def test_the_whole_bundle(manifest: dict[str, Any]) -> None:
