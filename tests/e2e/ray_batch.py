@@ -10,7 +10,7 @@ from pathlib import Path
 def main(place: Path) -> None:
     """Predicts FOLDER/rows.parquet on a cluster of its own, of one node, and writes FOLDER/predicted.parquet."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled",
-                   "RAY_agent_register_timeout_ms": "150000"}
+                   "RAY_agent_register_timeout_ms": "150000", "RAY_raylet_start_wait_time_s": "120"}
     import ray
 
     from millstream.inference.ray import predict
