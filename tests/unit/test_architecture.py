@@ -53,7 +53,8 @@ ORDER = [
 # Rooms that never see each other, whatever the order says.
 STRANGERS = [
     ("server", "tracking"), ("server", "serving"), ("serving", "server"), ("server", "data"), ("server", "models"),
-    ("server", "flavors"), ("server", "autolog"), ("server", "evaluation"), ("server", "tuning"), ("server", "projects"),
+    ("server", "flavors"), ("server", "autolog"), ("server", "evaluation"), ("server", "tuning"),
+    ("server", "projects"),
 ]
 # Where users find the functions of a library: each names what lives in flavors/ and autolog/, and no room imports it.
 # So does the door to monitoring, which lives in models/ and serving/.
