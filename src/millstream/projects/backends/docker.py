@@ -7,7 +7,7 @@ import dataclasses
 import os
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +16,7 @@ from millstream.environments import engines
 from millstream.errors import InvalidValue
 from millstream.operations import GetExperiment
 from millstream.projects.backends import images
+from millstream.projects.backends.client import ClientRun
 from millstream.projects.backends.remote import check_config, is_loopback, tag
 from millstream.projects.commands import Command
 from millstream.projects.files import DockerEnvironment
@@ -76,47 +77,22 @@ class DockerBackend:
         return _Container(inner, engine, container)
 
 
-class _Container(SubmittedRun):
-    """A container: its program on this machine is the engine's client, whose end does not end the container."""
+class _Container(ClientRun):
+    """A container: the engine's client on this machine may end while it lives on."""
 
-    def __init__(self, inner: SubmittedRun, engine: str, container: str) -> None:
-        self._inner = inner
+    def __init__(self, client: SubmittedRun, engine: str, container: str) -> None:
+        super().__init__(client)
         self._stop = [engine, "stop", "--time", str(_STOP_SECONDS), container]
-
-    @property
-    def run_id(self) -> str:
-        """The run that it is recorded in."""
-        return self._inner.run_id
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """As that of any run on this machine."""
-        return self._inner.wait(timeout)
-
-    def get_status(self) -> int:
-        """Where it stands."""
-        return self._inner.get_status()
 
     def cancel(self) -> None:
         """End the client and stop the container, which lives on where the client was killed."""
-        if RunStatus.is_terminated(self._inner.get_status()):
+        if RunStatus.is_terminated(self.get_status()):
             return
         stop = subprocess.Popen(self._stop, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL)
-        self._inner.cancel()
+        self._client.cancel()
         with contextlib.suppress(subprocess.TimeoutExpired):
             stop.wait(2 * _STOP_SECONDS)
-
-    def logs(self) -> Iterator[str]:
-        """The lines of its output."""
-        return self._inner.logs()
-
-    def failure(self) -> str:
-        """Why it did not end well."""
-        return self._inner.failure()
-
-    def when_ended(self, callback: Callable[[], object]) -> None:
-        """Call ``callback`` when it has ended."""
-        self._inner.when_ended(callback)
 
 
 def command_of(job: Job, engine: str, image: str, container: str) -> list[str]:

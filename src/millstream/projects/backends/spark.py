@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from millstream.entities import RunStatus
 from millstream.environments.descriptions import Description
 from millstream.environments.lines import distribution_in
 from millstream.errors import EnvironmentFailed, InvalidValue, NotSupported
+from millstream.projects.backends.client import ClientRun
 from millstream.projects.backends.remote import check_config, refuse_image, variables_of
 from millstream.projects.commands import Command
 from millstream.projects.job import Job
@@ -158,32 +159,19 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-class _Elsewhere(SubmittedRun):
-    """An application in a cluster: ``spark-submit`` waits for it, and its end does not end it."""
+class _Elsewhere(ClientRun):
+    """An application in a cluster, which ``spark-submit`` waits for."""
 
-    def __init__(self, inner: SubmittedRun, program: str, master: str) -> None:
-        self._inner = inner
+    def __init__(self, client: SubmittedRun, program: str, master: str) -> None:
+        super().__init__(client)
         self._program, self._master = program, master
-
-    @property
-    def run_id(self) -> str:
-        """The run that it is recorded in."""
-        return self._inner.run_id
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """As that of any run on this machine."""
-        return self._inner.wait(timeout)
-
-    def get_status(self) -> int:
-        """Where it stands."""
-        return self._inner.get_status()
 
     def cancel(self) -> None:
         """End ``spark-submit``, and the application by the name that it said."""
-        if RunStatus.is_terminated(self._inner.get_status()):
+        if RunStatus.is_terminated(self.get_status()):
             return
-        self._inner.cancel()
-        said = "\n".join(self._inner.logs())
+        self._client.cancel()
+        said = "\n".join(self.logs())
         if application := _YARN.search(said):
             words = ["yarn", "application", "-kill", application[0]]
         elif pod := _POD.search(said):
@@ -193,15 +181,3 @@ class _Elsewhere(SubmittedRun):
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                            check=False, timeout=_KILL_SECONDS)
-
-    def logs(self) -> Iterator[str]:
-        """The lines that ``spark-submit`` writes."""
-        return self._inner.logs()
-
-    def failure(self) -> str:
-        """Why it did not end well."""
-        return self._inner.failure()
-
-    def when_ended(self, callback: Callable[[], object]) -> None:
-        """Call ``callback`` when it has ended."""
-        self._inner.when_ended(callback)
