@@ -109,6 +109,9 @@ def _start_pipeline(
 
 def _wait(submitted: SubmittedRun, entry_point: str) -> None:
     try:
+        if not submitted.shows_output:
+            for line in submitted.logs():
+                print(line, flush=True)
         ended_well = submitted.wait()
     except BaseException:
         submitted.cancel()

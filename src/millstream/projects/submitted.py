@@ -14,6 +14,9 @@ __all__ = ["SubmittedRun"]
 class SubmittedRun(abc.ABC):
     """The handle of a project run. Methods may be called from any thread, and again after the end."""
 
+    # Whether this program shows its output as it comes; where it does not, who waits asks for logs().
+    shows_output = True
+
     @property
     @abc.abstractmethod
     def run_id(self) -> str:

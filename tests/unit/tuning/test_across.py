@@ -144,7 +144,7 @@ def test_a_search_goes_on_with_its_own_space_only() -> None:
         {"n_trials": 0}, {"parallel": 0}, {"direction": "up"}, {"metric": "a[0]"}, {"space": {}}, {"space": 3},
         {"algorithm": hyperopt.tpe.suggest}, {"space": {"x": hp.uniform("x", 0, 1)}, "algorithm": "tpe"},
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_wrong_arguments_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue):

@@ -52,6 +52,8 @@ class RemoteRun(SubmittedRun):
     what the program itself said of its run counts, and where it said nothing the run has failed.
     """
 
+    shows_output = False
+
     def __init__(self, job: Job, shown: str, *, patience: float | None = None) -> None:
         self._job = job
         self._shown = shown

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from millstream import projects
 from millstream.environments.conda_files import Conda
 from millstream.environments.descriptions import Description
 from millstream.errors import InvalidValue, MillstreamError, Unauthenticated, Unreachable
@@ -92,6 +93,19 @@ class TestJob:
         assert next(lines) == "second"
         server.state("SUCCEEDED")
         assert list(lines) == ["last"]
+
+    def test_who_waits_sees_them(
+        self, server: JobServer, tracking: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def end_it(method: str, path: str) -> None:
+            if server.jobs and method == "GET":
+                server.written = "one\ntwo\n"
+                server.state("SUCCEEDED", driver_exit_code=0)
+
+        server.refuse = end_it
+        projects.run(jobs.project(tracking / "p"), "train.py", backend="ray",
+                     backend_config={"address": server.address})
+        assert capsys.readouterr().out == "one\ntwo\n"
 
     def test_stopping_one_that_is_still_being_started(self, server: JobServer, tracking: Path) -> None:
         """Ray says that it stopped a job, and starts it all the same: so it is asked again."""
