@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import threading
 import traceback
 from pathlib import Path
 
+from millstream.models.pickles import received
 from millstream.tracking.logging import log_metrics
 from millstream.tracking.runs import start_run
 from millstream.tuning.outcomes import Outcome, measured
@@ -33,9 +33,9 @@ def main(call: Path, told: Path, run_id: str) -> None:
     try:
         with start_run(run_id=run_id):
             # The search has written it for this process, into a folder that only this user reads.
-            function, config, metric, path = pickle.loads(call.read_bytes())  # noqa: S301
+            function, config, metric, path = received(call.read_bytes())
             sys.path[:] = path
-            result = pickle.loads(function)(config)  # noqa: S301
+            result = received(function)(config)
             outcome = measured(result, metric)
             log_metrics(sound_keys(outcome.metrics))
     except Exception as error:
