@@ -6,6 +6,7 @@ names, as who cannot see the page finds its parts. ``check_accessible`` is axe; 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -56,6 +57,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             cwd=tmp_path_factory.mktemp("seed"), stdout=subprocess.PIPE, text=True, check=True,
         )
         yield Site(server, json.loads(seeded.stdout.splitlines()[-1]))
+
+
+def repeated(act: Callable[[], object], seen: Callable[[], object]) -> None:
+    """Do something again until it is heard, as people do: what is still loading hears nothing yet."""
+    for _ in range(4):
+        act()
+        with contextlib.suppress(AssertionError):
+            seen()
+            return
+    act()
+    seen()
 
 
 @pytest.fixture(scope="module")
