@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from millstream.errors import ArtifactNotFound, InvalidValue, TooLarge
+from millstream.errors import ArtifactNotFound
 from millstream.server.artifacts import Place
+from millstream.server.windows import json_in
 
 # A notebook of more bytes is not taken apart.
 _MOST_BYTES = 50_000_000
@@ -18,14 +18,7 @@ def page_of(place: Place, path: str, cell: int, output: int) -> bytes:
     Raises InvalidValue for what is no notebook, TooLarge for a very large one, ArtifactNotFound for an output that is
     not there or has no HTML.
     """
-    at = place.at(path)
-    if (place.store.stat(at).file_size or 0) > _MOST_BYTES:
-        raise TooLarge(f"a notebook is read whole, up to {_MOST_BYTES} bytes", hint="download it")
-    with place.store.open(at) as content:
-        try:
-            book = json.loads(content.read())
-        except (ValueError, RecursionError) as error:
-            raise InvalidValue.of("path", path, f"it is no notebook: {error}") from None
+    book = json_in(place, path, _MOST_BYTES, "a notebook", "no notebook")
     found = _item(_item(_cells(book), cell).get("outputs"), output)
     data = found.get("data", found)
     html = data.get("text/html") if isinstance(data, dict) else None

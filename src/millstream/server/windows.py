@@ -223,16 +223,24 @@ def _type_of(value: Any) -> str:
     return "int" if str(value).lstrip("+-").isdigit() else "float"
 
 
-def _json(place: Place, path: str, offset: int, limit: int) -> Rows:
-    """A table as ``{"columns": [names], "data": [rows]}``, or a list of objects."""
+def json_in(place: Place, path: str, most: int, what: str, otherwise: str) -> Any:
+    """What a file of JSON holds: ``what``, read whole, up to ``most`` bytes.
+
+    Raises TooLarge beyond them, and InvalidValue, which says that the file is ``otherwise``.
+    """
     at = place.at(path)
-    if (place.store.stat(at).file_size or 0) > _WHOLE_BYTES:
-        raise TooLarge(f"a table of JSON is read whole, up to {_WHOLE_BYTES} bytes", hint="download it")
+    if (place.store.stat(at).file_size or 0) > most:
+        raise TooLarge(f"{what} is read whole, up to {most} bytes", hint="download it")
     with place.store.open(at) as content:
         try:
-            found = json.loads(content.read())
+            return json.loads(content.read())
         except (ValueError, RecursionError) as error:
-            raise InvalidValue.of("path", path, f"it is not JSON: {error}") from None
+            raise InvalidValue.of("path", path, f"it is {otherwise}: {error}") from None
+
+
+def _json(place: Place, path: str, offset: int, limit: int) -> Rows:
+    """A table as ``{"columns": [names], "data": [rows]}``, or a list of objects."""
+    found = json_in(place, path, _WHOLE_BYTES, "a table of JSON", "not JSON")
     if isinstance(found, dict) and isinstance(found.get("columns"), list) and isinstance(found.get("data"), list):
         names, data = [str(name) for name in found["columns"]], found["data"]
         rows = [row if isinstance(row, list) else [row] for row in data]
