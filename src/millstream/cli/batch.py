@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from millstream.cli.output import say, show_json, show_table, with_json, with_tracking_uri
+from millstream.cli.params import params_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,7 +101,7 @@ def _job(given: dict[str, Any], cron: str | None, zone: str | None) -> Any:
     asked = {
         "name": given["name"], "model": given["model_uri"], "input": given["inputs"] or None, "output": given["output"],
         "mode": given["mode"], "keep": None if keep is None else tuple(filter(None, keep.split(","))),
-        "params": None if params is None else _object(params), "env_manager": given["env_manager"],
+        "params": params_of(params), "env_manager": given["env_manager"],
         "experiment": given["experiment_name"], "schedule": cron, "timezone": zone,
     }
     if given["file"] is not None:
@@ -109,16 +109,6 @@ def _job(given: dict[str, Any], cron: str | None, zone: str | None) -> Any:
     if lacking := [name for name in ("name", "model", "input", "output") if not asked[name]]:
         raise InvalidValue(f"the job has no {lacking[0]}", hint="name a FILE that says it, or give --name, -m, -i, -o")
     return BatchJob(**{name: value for name, value in asked.items() if value is not None})
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise click.BadParameter(f"it is no JSON: {error}", param_hint="--params") from None
-    if not isinstance(found, dict):
-        raise click.BadParameter("it is no JSON object", param_hint="--params")
-    return found
 
 
 def _time(text: str) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -10,6 +9,7 @@ import click
 
 from millstream import settings
 from millstream.cli.output import say, show_json, show_table, warn, with_json, with_tracking_uri
+from millstream.cli.params import params_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -153,7 +153,7 @@ def predict(
             model_uri, inputs or None, output_path, content_type=content_type, output_type=output_type,
             env_manager=env_manager, install_mlflow=install_mlflow,
             pip_requirements_override=_listed(pip_requirements_override or "") or None,
-            extra_envs=_pairs(variables), keep=_listed(keep), params=_object(params), chunk_rows=chunk_rows,
+            extra_envs=_pairs(variables), keep=_listed(keep), params=params_of(params), chunk_rows=chunk_rows,
             overwrite=force,
         )
     if output_path is not None:
@@ -173,18 +173,6 @@ def _pairs(texts: Iterable[str]) -> dict[str, str]:
             raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--env")
         pairs[name] = value
     return pairs
-
-
-def _object(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise click.BadParameter(f"it is not JSON: {error}", param_hint="--params") from None
-    if not isinstance(found, dict):
-        raise click.BadParameter("it is no JSON object", param_hint="--params")
-    return found
 
 
 @models.command("prepare-env")
